@@ -1,0 +1,719 @@
+/** The page's API. It checks what the page gives, and turns numbers into events; what happens is decided by the core. */
+
+import { CAUSES, WHYS, hash, host as newHost, transmit } from "./bridge.js";
+import type { Host } from "./bridge.js";
+import { Listeners } from "./listeners.js";
+import type { On } from "./listeners.js";
+
+export type State = "connecting" | "connected" | "reconnecting" | "closed";
+export type SubscriptionState = "subscribing" | "subscribed" | "denied" | "unsubscribed";
+/** What a banner says. */
+export type Kind =
+  "network" | "server" | "application" | "credentials" | "policy" | "page" | "blocked" | "closed";
+/** Why a connection ended: one closed list, explained in PROTOCOL.md § Causes. */
+export type Cause =
+  | "offline" | "silent" | "lost"
+  | "unreachable" | "restart" | "overload" | "error"
+  | "reinit" | "not-ready" | "forced"
+  | "required" | "expired" | "denied"
+  | "kicked" | "replaced" | "too-slow" | "too-large" | "protocol"
+  | "frozen" | "page-cache" | "slept"
+  | "blocked"
+  | "closed";
+export type Confidence = "guess" | "likely" | "certain";
+
+/** The facts behind a cause. */
+export interface Evidence {
+  /** How the last socket ended; `left`: by the client, because the server said so. */
+  socket: "closed" | "silent" | "failed" | "timeout" | "left" | "token";
+  /** Close code, 0 when there was none. */
+  code: number;
+  /** What the browser said of the network then. */
+  online: boolean;
+  /** The probe of the server's health: `refused` failed at once, `error` was a 5xx. */
+  probe: "none" | "refused" | "timeout" | "error" | "ok";
+  /** Whether the witness answered; null when it was not asked. */
+  witness: boolean | null;
+}
+
+export interface Reason {
+  cause: Cause;
+  kind: Kind;
+  confidence: Confidence;
+  evidence: Evidence;
+}
+
+export interface Disconnect extends Reason {
+  /** False: the end is final, and `retry()` leaves it. */
+  willRetry: boolean;
+  /** Ms until the next attempt; null when none follows. */
+  retryInMs: number | null;
+  /** Attempts of this outage so far: 0, or 1 when the first connection failed. */
+  attempt: number;
+}
+
+/** The outage under way. */
+export interface Outage extends Disconnect {
+  /** When it began, as `Date.now()`. */
+  since: number;
+}
+
+/** A publication. Published through a Rejoin server it is JSON of any shape. */
+export interface Message<T = unknown> {
+  channel: string;
+  data: T;
+  /** Dense within one incarnation of the channel's history. */
+  offset: number;
+  /** The publisher, as in `socket.member`; undefined when the server published it. */
+  from: string | undefined;
+  /** Server clock, ms since 1970. */
+  at: number | undefined;
+}
+
+export interface Member {
+  member: string;
+  user: string | null;
+  info: unknown;
+}
+
+export interface SocketEvents {
+  /** Once per outage, a first connection that fails included. */
+  disconnect: Disconnect;
+  /** Its pair: every channel has caught up. `recovered` publications were replayed. */
+  reconnect: { cause: Cause; downtimeMs: number; attempts: number; recovered: number; gaps: number };
+  /** A transition, never a repetition. */
+  state: { state: State; previous: State; cause: Cause | null };
+  /** A disconnect's cause made more precise. */
+  cause: Reason;
+  /** Publications missed: first and last offset; `to` is null when nobody can know. */
+  gap: { channel: string; from: number; to: number | null; why: "expired" | "slow" | "epoch" };
+  /** Something was refused. */
+  error: { code: string; message: string; retryable: boolean; channel: string | undefined };
+}
+
+export interface SubscriptionEvents {
+  state: { state: SubscriptionState };
+  join: Member;
+  leave: Member;
+  /** Who is there, after each (re)join of a subscription with `presence`; above 500 members the count alone. */
+  presence: Presence;
+}
+
+export interface Presence {
+  count: number;
+  members: Member[] | null;
+  version: number;
+}
+
+export interface Options {
+  /** Where the token comes from: asked once, and again when it expired or was refused. Throw `{code: "required"}` or give "" when
+   * the user must sign in; any other failure is retried. */
+  token?: string | (() => string | Promise<string>);
+  /** What presence shows, at most 1 KiB of JSON. Never credentials. */
+  info?: object;
+  /** Full jitter over `min(cap, base · 2^failures)`, ms. Default 1000 and 30000. */
+  backoff?: { base?: number; cap?: number };
+  /** Ms from dial to welcome. Default 10000. */
+  connectTimeout?: number;
+  /** Ms for a probe. Default 2000. */
+  probeTimeout?: number;
+  /** URL of the health probe, false for none. Default `/health` at the socket's host. */
+  health?: string | false;
+  /** A URL elsewhere that tells "my uplink" from "their server", false for none. Default: the page's origin, where that is another host. */
+  witness?: string | false;
+  /** Where publishes wait. */
+  outbox?: "page";
+  /** Limits of what waits. Default 1000 publishes and 1048576 bytes. */
+  queue?: { count?: number; bytes?: number };
+  /** A WebSocket constructor, where there is no global one. */
+  WebSocket?: unknown;
+}
+
+export interface SubscribeOptions {
+  /** Where a first subscription begins: `now` (default), with the last publication, or n back. */
+  from?: "now" | "last" | { rewind: number };
+  /** Be told of joins and leaves. */
+  presence?: boolean;
+}
+
+/** Why a call failed. `code` is a short stable string (PROTOCOL.md § Error codes). */
+export class RejoinError extends Error {
+  override name = "RejoinError";
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly retryable = false,
+    readonly channel?: string,
+    cause?: unknown,
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+  }
+}
+
+const STATES: State[] = ["connecting", "connected", "reconnecting", "closed"];
+const STATUSES: SubscriptionState[] = ["subscribing", "subscribed", "denied", "unsubscribed"];
+const KINDS: Kind[] = ["network", "server", "application", "credentials", "policy", "page", "blocked", "closed"];
+const CONFIDENCES: Confidence[] = ["guess", "likely", "certain"];
+const ENDS: Evidence["socket"][] = ["closed", "silent", "failed", "timeout", "left", "token"];
+const PROBES: Evidence["probe"][] = ["none", "refused", "timeout", "error", "ok"];
+const CAUSE = CAUSES.flat() as Cause[];
+const CHANNEL = /^[A-Za-z0-9_:.\-/]{1,255}$/;
+const FRAME_BYTES = 1 << 20;
+/** Facts of `outage()` in src/js.rs. */
+const enum Fact { Cause, Confidence, Ago, Attempts, WillRetry, RetryIn, Socket, Code, Online, Probe, Witness }
+/** What `tell` in src/bridge.rs says. */
+const enum Told { State, Disconnect, Cause, Reconnect, Gap, Status, Settled, Forget, Error }
+
+/** The functions of src/js.rs. */
+export interface Core {
+  create(): number;
+  start(
+    handle: number, host: any, base: number, cap: number, connectTimeout: number, probeTimeout: number,
+    count: number, bytes: number, flags: number,
+  ): void;
+  subscribe(handle: number, hash: number): number;
+  unsubscribe(handle: number, slot: number): void;
+  publish(handle: number, bytes: number, queue: boolean): number;
+  request(handle: number): number;
+  flush(handle: number): void;
+  retry(handle: number): void;
+  close(handle: number): void;
+  outage(handle: number, fact: number): number;
+}
+
+type Settle = { resolve: (value: any) => void; reject: (error: RejoinError) => void };
+
+/** One channel of a socket, shared by every subscription to it. */
+interface Channel {
+  name: string;
+  slot: number | undefined;
+  state: SubscriptionState;
+  presence: boolean;
+  error: RejoinError | undefined;
+  subscriptions: Set<Subscription<any>>;
+}
+
+const wrong = (name: string, must: string, given: unknown) =>
+  new TypeError(`rejoin: ${name} must be ${must}, not ${typeof given === "string" ? `"${given}"` : String(given)}`);
+
+const shout = (error: unknown) => console.error("rejoin: a listener threw", error);
+
+/** Interest in one channel. */
+export class Subscription<T = unknown> {
+  /** Resolves when subscribed, for the first time; rejects when denied or closed. */
+  readonly ready: Promise<void>;
+  /** @internal */
+  _listeners = new Listeners<SubscriptionEvents>(shout);
+  /** @internal */
+  _settle!: Settle | undefined;
+  #own = true;
+
+  /** @internal */
+  constructor(
+    readonly _socket: Socket,
+    readonly _channel: Channel,
+    readonly _listener: ((message: Message<T>) => void) | undefined,
+  ) {
+    this.ready = new Promise((resolve, reject) => (this._settle = { resolve, reject }));
+    this.ready.catch(() => {}); // who does not ask is not to be troubled
+    _channel.subscriptions.add(this);
+    this._tell();
+  }
+
+  get channel(): string {
+    return this._channel.name;
+  }
+
+  get state(): SubscriptionState {
+    return this.#own ? this._channel.state : "unsubscribed";
+  }
+
+  readonly on: On<SubscriptionEvents> = (event, listener, options) =>
+    this._listeners.on(event, listener, options);
+
+  /** Gives up this interest; the channel is left with its last one. */
+  unsubscribe(): void {
+    if (!this.#own) return;
+    this.#own = false;
+    this._channel.subscriptions.delete(this);
+    this._settle?.reject(new RejoinError("closed", `unsubscribed from ${this.channel}`));
+    this._settle = undefined;
+    this._socket._leave(this._channel);
+    this._listeners.emit("state", { state: "unsubscribed" });
+  }
+
+  /** Who is there now. */
+  presence(): Promise<Presence> {
+    return this._socket._request({ type: "presence", channel: this.channel }).then(presence);
+  }
+
+  /** @internal */
+  _tell(): void {
+    const { state, error } = this._channel;
+    if (state === "subscribed") this._settle?.resolve(undefined);
+    else if (error) this._settle?.reject(error);
+    else return;
+    this._settle = undefined;
+  }
+}
+
+const presence = (frame: any): Presence => ({
+  count: frame.count ?? frame.members.length,
+  members: frame.members ?? null,
+  version: frame.version,
+});
+
+/** A connection that outlives its sockets. */
+export class Socket {
+  /** @internal */
+  _listeners = new Listeners<SocketEvents>(shout);
+  #core: Core | undefined;
+  #handle = 0;
+  #host: Host;
+  #state: State = "connecting";
+  #final: Reason | undefined;
+  #failure: RejoinError | undefined;
+  #channels = new Map<string, Channel>();
+  #bySlot: Channel[] = [];
+  #settles = new Map<number, Settle>();
+  /** Calls made before the module has loaded. */
+  #waiting: (() => void)[] = [];
+
+  /** @internal */
+  constructor(load: () => Core | Promise<Core>, url: string, options: Options) {
+    this.#host = newHost({ ...read(url, options), told: this.#told, delivered: this.#delivered });
+    const core = load();
+    if (core instanceof Promise) {
+      core.then((core) => this.#start(core, options)).catch((error) => this.#broken(error));
+    } else {
+      this.#start(core, options);
+    }
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Of the outage under way, or of the end; null while all is well. */
+  get cause(): Cause | null {
+    return this.#reason()?.cause ?? null;
+  }
+
+  /** How others see this client: `message.from` of its own messages. Null before the first welcome. */
+  get member(): string | null {
+    return this.#host.member;
+  }
+
+  /** The server's name for the current connection. */
+  get session(): string | null {
+    return this.#host.session;
+  }
+
+  /** Publishes that wait for the server's answer. */
+  get pending(): number {
+    return this.#core ? this.#host.outbox.size : this.#waiting.length;
+  }
+
+  /** What is known of the outage under way; its `retryInMs` is read live. Null while all is well. */
+  get outage(): Outage | null {
+    const reason = this.#reason();
+    if (!reason || reason.cause === "closed") return null;
+    return { ...this.#disconnect(reason), since: Date.now() - (this.#fact(Fact.Ago) || 0) };
+  }
+
+  readonly on: On<SocketEvents> = (event, listener, options) =>
+    this._listeners.on(event, listener, options);
+
+  /** Wants a channel. Twice on one channel shares one subscription, counted by reference. */
+  subscribe<T = unknown>(
+    channel: string,
+    listener?: (message: Message<T>) => void,
+    options: SubscribeOptions = {},
+  ): Subscription<T> {
+    if (typeof channel !== "string" || !CHANNEL.test(channel)) {
+      throw wrong("channel", "1 to 255 of A-Z a-z 0-9 _ : . - /", channel);
+    }
+    if (listener !== undefined && typeof listener !== "function") throw wrong("listener", "a function", listener);
+    check("subscribe", options, {
+      from: [(it) => it === "now" || it === "last" || natural((it as any)?.rewind), '"now", "last" or {rewind: n}'],
+      presence: [(it) => typeof it === "boolean", "true or false"],
+    });
+    const known = this.#channels.get(channel);
+    const shared = known ?? this.#channel(channel, options);
+    if (known && options.presence && !known.presence) this.#wantPresence(known);
+    return new Subscription<T>(this, shared, listener);
+  }
+
+  /** Publishes JSON. Resolves when the server has accepted it; while away it waits, unless `queue` is false. */
+  publish(
+    channel: string,
+    data: unknown,
+    options: { queue?: boolean } = {},
+  ): Promise<{ offset: number; duplicate: boolean }> {
+    return new Promise((resolve, reject) => {
+      check("publish", options, { queue: [(it) => typeof it === "boolean", "true or false"] });
+      const fail = (code: string, message: string, retryable = false, cause?: unknown) =>
+        reject(new RejoinError(code, message, retryable, channel, cause));
+      if (typeof channel !== "string" || !CHANNEL.test(channel)) {
+        return fail("bad_channel", `not a channel's name: ${channel}`);
+      }
+      const text = JSON.stringify(data); // throws what JSON throws
+      if (text === undefined) return fail("bad_request", `${typeof data} is not JSON`);
+      const bytes = utf8(text);
+      const limit: number = this.#host.limits.frame ?? FRAME_BYTES;
+      if (bytes + channel.length + 128 > limit) {
+        return fail("too_large", `a frame is at most ${limit} bytes`);
+      }
+      this.#run((core) => {
+        if (this.#final) return fail(...this.#ended());
+        const id = core.publish(this.#handle, bytes, options.queue !== false);
+        if (id === -1) return fail("not_connected", "not connected, and not to be queued", true);
+        if (id < 0) return fail("queue_full", "too much waits to be published", true);
+        this.#host.outbox.set(id, { name: channel, text });
+        this.#settles.set(id, { resolve, reject });
+        core.flush(this.#handle);
+      });
+    });
+  }
+
+  /** Tries now, and leaves a final end. At most once per second; without effect after `close()`. */
+  retry(): void {
+    this.#run((core) => {
+      if (this.#state === "closed" && this.#final?.cause !== "closed") this.#final = undefined;
+      core.retry(this.#handle);
+    });
+  }
+
+  /** Ends it: what waits rejects with `closed`, and so does every later call. */
+  close(): void {
+    if (this.#final?.cause === "closed") return;
+    this.#run((core) => core.close(this.#handle));
+    if (!this.#core) this.#told(Told.State, 3, STATES.indexOf(this.#state), CAUSE.length - 1);
+  }
+
+  /** @internal */
+  _leave(channel: Channel): void {
+    if (channel.subscriptions.size || this.#channels.get(channel.name) !== channel) return;
+    this.#channels.delete(channel.name);
+    this.#run((core) => channel.slot !== undefined && core.unsubscribe(this.#handle, channel.slot));
+  }
+
+  /** @internal */
+  _request(frame: { type: string; channel: string }): Promise<any> {
+    return new Promise((resolve, reject) => {
+      const fail = (code: string, message: string, retryable: boolean) =>
+        reject(new RejoinError(code, message, retryable, frame.channel));
+      this.#run((core) => {
+        if (this.#final) return fail(...this.#ended());
+        const id = core.request(this.#handle);
+        if (!id) return fail("not_connected", "not connected", true);
+        this.#settles.set(id, { resolve, reject });
+        transmit(this.#host, { ...frame, id });
+        core.flush(this.#handle);
+      });
+    });
+  }
+
+  #start(core: Core, options: Options): void {
+    if (this.#final) return;
+    const { backoff = {}, connectTimeout = 10_000, probeTimeout = 2_000, queue = {} } = options;
+    const { ask, health, witness } = this.#host;
+    const flags = (ask === undefined ? 0 : 1) + (health ? 2 : 0) + (witness ? 4 : 0);
+    const { base = 1_000, cap = 30_000 } = backoff;
+    const { count = 1_000, bytes = 1 << 20 } = queue;
+    this.#core = core;
+    this.#handle = core.create();
+    core.start(this.#handle, this.#host, base, cap, connectTimeout, probeTimeout, count, bytes, flags);
+    for (const call of this.#waiting.splice(0)) call();
+  }
+
+  #run(call: (core: Core) => void): void {
+    if (this.#core) call(this.#core);
+    else if (!this.#final) this.#waiting.push(() => this.#core && call(this.#core));
+    else call({} as Core); // which finds the end before it finds the core
+  }
+
+  /** The module could not be loaded: one error, which every later call rejects with, and the end. */
+  #broken(error: unknown): void {
+    const { code, message } = (this.#failure = explain(error));
+    this._listeners.emit("error", { code, message, retryable: false, channel: undefined });
+    this.close();
+  }
+
+  #channel(name: string, { from, presence = false }: SubscribeOptions): Channel {
+    const channel: Channel = {
+      name,
+      slot: undefined,
+      state: "subscribing",
+      presence,
+      error: undefined,
+      subscriptions: new Set(),
+    };
+    if (this.#final?.cause === "closed") {
+      channel.state = "unsubscribed";
+      channel.error = new RejoinError("closed", "the socket is closed", false, name);
+      return channel;
+    }
+    this.#channels.set(name, channel);
+    this.#run((core) => {
+      if (this.#channels.get(name) !== channel) return; // given up before it began
+      const slot = core.subscribe(this.#handle, hash(name));
+      channel.slot = slot;
+      this.#bySlot[slot] = channel;
+      this.#host.channels[slot] = { name, from, presence: channel.presence || undefined };
+      this.#host.slots.set(name, slot);
+      core.flush(this.#handle);
+    });
+    return channel;
+  }
+
+  /** A later subscription asks for presence on a live channel: the same subscribe again, which replays nothing. */
+  #wantPresence(channel: Channel): void {
+    channel.presence = true;
+    const kept = channel.slot === undefined ? undefined : this.#host.channels[channel.slot];
+    if (kept) kept.presence = true;
+    if (channel.state !== "subscribed") return;
+    const frame = { type: "subscribe", channel: channel.name, presence: true };
+    this._request(frame).then((answer) => this.#present(channel, answer), () => {});
+  }
+
+  #present(channel: Channel, frame: any): void {
+    if (frame?.version === undefined) return;
+    for (const { _listeners } of channel.subscriptions) _listeners.emit("presence", presence(frame));
+  }
+
+  #fact(fact: Fact): number {
+    return this.#core?.outage(this.#handle, fact) ?? NaN;
+  }
+
+  #reason(): Reason | undefined {
+    const cause = this.#fact(Fact.Cause);
+    if (Number.isNaN(cause)) return this.#final;
+    const witness = this.#fact(Fact.Witness);
+    return {
+      ...named(cause),
+      confidence: CONFIDENCES[this.#fact(Fact.Confidence)]!,
+      evidence: {
+        socket: ENDS[this.#fact(Fact.Socket)]!,
+        code: this.#fact(Fact.Code),
+        online: !!this.#fact(Fact.Online),
+        probe: PROBES[this.#fact(Fact.Probe)]!,
+        witness: Number.isNaN(witness) ? null : !!witness,
+      },
+    };
+  }
+
+  #disconnect(reason: Reason): Disconnect {
+    const retryIn = this.#fact(Fact.RetryIn);
+    return {
+      ...reason,
+      willRetry: !!this.#fact(Fact.WillRetry),
+      retryInMs: Number.isNaN(retryIn) ? null : retryIn,
+      attempt: this.#fact(Fact.Attempts) || 0,
+    };
+  }
+
+  /** Why calls fail after the end. */
+  #ended(): [code: string, message: string, retryable: boolean] {
+    if (this.#failure) return [this.#failure.code, this.#failure.message, false];
+    const cause = this.#final!.cause;
+    return [cause.replaceAll("-", "_"), `the socket is closed: ${cause}`, cause !== "closed"];
+  }
+
+  #delivered = (slot: number, frame: any): void => {
+    const channel = this.#bySlot[slot];
+    if (!channel) return;
+    const { type, channel: name, data, offset, from, at, member, user, info } = frame;
+    for (const subscription of [...channel.subscriptions]) {
+      if (type !== "message") {
+        subscription._listeners.emit(type, { member, user, info });
+        continue;
+      }
+      try {
+        subscription._listener?.({ channel: name, data, offset, from, at });
+      } catch (error) {
+        shout(error);
+      }
+    }
+  };
+
+  #told = (what: number, a: number, b: number, c = -1, d = 0, e = 0): void => {
+    const { frame } = this.#host;
+    const emit = this._listeners.emit.bind(this._listeners) as Listeners<SocketEvents>["emit"];
+    if (what === Told.State) {
+      const cause = c < 0 ? null : CAUSE[c]!;
+      this.#state = STATES[a]!;
+      this.#final = undefined;
+      if (cause && a === 3) this.#end(c);
+      emit("state", { state: STATES[a]!, previous: STATES[b]!, cause });
+    } else if (what === Told.Disconnect) {
+      emit("disconnect", this.#disconnect(this.#reason()!));
+    } else if (what === Told.Cause) {
+      emit("cause", this.#reason()!);
+    } else if (what === Told.Reconnect) {
+      emit("reconnect", { cause: CAUSE[a]!, downtimeMs: b, attempts: c, recovered: d, gaps: e });
+    } else if (what === Told.Gap) {
+      const channel = this.#bySlot[a]!.name;
+      emit("gap", { channel, from: b, to: c < 0 ? null : c, why: WHYS[d] as "expired" });
+    } else if (what === Told.Status) {
+      this.#status(this.#bySlot[a]!, STATUSES[b]!, frame);
+    } else if (what === Told.Settled) {
+      this.#settled(a, b, c, d, frame);
+    } else {
+      emit("error", refusal(frame));
+    }
+  };
+
+  #status(channel: Channel, state: SubscriptionState, frame: any): void {
+    channel.state = state;
+    channel.error = undefined;
+    if (state === "denied") {
+      const { code, message, retryable } = refusal(frame?.error ?? frame);
+      channel.error = new RejoinError(code, message, retryable, channel.name);
+      this._listeners.emit("error", { code, message, retryable, channel: channel.name });
+    } else if (state === "unsubscribed") {
+      channel.error = new RejoinError("closed", "the socket is closed", false, channel.name);
+    }
+    for (const subscription of [...channel.subscriptions]) {
+      subscription._tell();
+      subscription._listeners.emit("state", { state });
+    }
+    if (state === "subscribed" && channel.presence) this.#present(channel, frame);
+  }
+
+  #settled(id: number, outcome: number, offset: number, duplicate: number, frame: any): void {
+    const settle = this.#settles.get(id);
+    this.#settles.delete(id);
+    const sent = this.#host.outbox.get(id);
+    if (outcome === 0) {
+      // A publish is told what it became, a request its answer.
+      settle?.resolve(sent ? { offset, duplicate: !!duplicate } : frame);
+    } else if (outcome === 1) {
+      const { code, message, retryable } = refusal(frame);
+      settle?.reject(new RejoinError(code, message, retryable, sent?.name));
+    } else if (outcome === 2) {
+      settle?.reject(new RejoinError("not_connected", "the connection ended before the answer", true));
+    } else {
+      settle?.reject(new RejoinError("closed", "the socket was closed by the page", false, sent?.name));
+    }
+  }
+
+  #end(cause: number): void {
+    const closed = named(cause);
+    const evidence: Evidence = { socket: "left", code: 0, online: true, probe: "none", witness: null };
+    this.#final = this.#reason() ?? { ...closed, confidence: "certain", evidence };
+    if (closed.cause !== "closed") return;
+    this.#final = { ...this.#final, ...closed };
+    // Before the module has loaded nobody else tells them.
+    for (const call of this.#waiting.splice(0)) call();
+    if (!this.#core) for (const channel of this.#channels.values()) this.#status(channel, "unsubscribed", undefined);
+  }
+}
+
+const named = (cause: number): { cause: Cause; kind: Kind } => ({
+  cause: CAUSE[cause]!,
+  kind: KINDS[CAUSES.findIndex((group) => group.includes(CAUSE[cause]!))]!,
+});
+
+const refusal = (frame: any): { code: string; message: string; retryable: boolean; channel: string | undefined } => ({
+  code: String(frame?.code ?? "error"),
+  message: String(frame?.message ?? "refused by the server"),
+  retryable: !!frame?.retry,
+  channel: frame?.channel,
+});
+
+/** Bytes of a text in UTF-8, counted without making them. */
+const utf8 = (text: string): number => {
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
+  }
+  return bytes;
+};
+
+type Rule = [ok: (value: unknown) => boolean, must: string];
+const natural = (it: unknown) => Number.isSafeInteger(it) && (it as number) >= 0;
+const ms: Rule = [(it) => natural(it) && (it as number) > 0 && (it as number) < 2 ** 31, "milliseconds above 0"];
+const count: Rule = [(it) => natural(it) && (it as number) < 2 ** 31, "a whole number"];
+const object: Rule = [(it) => !!it && typeof it === "object" && !Array.isArray(it), "an object"];
+const place: Rule = [(it) => it === false || (typeof it === "string" && it !== ""), "a URL or false"];
+
+const OPTIONS: Record<keyof Options, Rule> = {
+  token: [(it) => typeof it === "string" || typeof it === "function", "a string or a function"],
+  info: object,
+  backoff: object,
+  connectTimeout: ms,
+  probeTimeout: ms,
+  health: place,
+  witness: place,
+  outbox: [(it) => it === "page", '"page"'],
+  queue: object,
+  WebSocket: [(it) => typeof it === "function", "a constructor"],
+};
+
+const check = (what: string, given: object, rules: Record<string, Rule>): void => {
+  if (!object[0](given)) throw wrong(`${what} options`, "an object", given);
+  for (const [name, value] of Object.entries(given)) {
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (!rule) throw new TypeError(`rejoin: ${what} has no option "${name}"; there are ${Object.keys(rules).join(", ")}`);
+    if (value !== undefined && !rule[0](value)) throw wrong(`${what} option ${name}`, rule[1], value);
+  }
+};
+
+/** What the page gave, checked once: a wrong option is a TypeError that names it. */
+function read(url: string, options: Options): Pick<Host, "url" | "socket" | "ask" | "info" | "health" | "witness"> {
+  check("connect", options, OPTIONS);
+  check("connect option backoff:", options.backoff ?? {}, { base: ms, cap: ms });
+  check("connect option queue:", options.queue ?? {}, { count, bytes: count });
+  if (typeof url !== "string" || !url) throw wrong("url", "a ws: or wss: URL", url);
+  const page = globalThis.location;
+  let target: URL;
+  try {
+    target = new URL(url, page?.href);
+  } catch {
+    throw wrong("url", "a ws: or wss: URL", url);
+  }
+  target.protocol = target.protocol.replace("http", "ws");
+  if (!/^wss?:$/.test(target.protocol) || target.hash) throw wrong("url", "a ws: or wss: URL without #", url);
+  const socket = options.WebSocket ?? globalThis.WebSocket;
+  if (!socket) {
+    throw new RejoinError(
+      "no_websocket",
+      "rejoin: there is no WebSocket here: pass one as the option WebSocket (in Node the package `ws`), or run where there is a global one (browsers, Node 22)",
+    );
+  }
+  const health = new URL("/health", target.href.replace(/^ws/, "http")).href;
+  const elsewhere = /^https?:$/.test(page?.protocol ?? "") && page.hostname !== target.hostname;
+  return {
+    url: target.href,
+    socket: socket as Host["socket"],
+    ask: options.token,
+    info: options.info,
+    health: options.health ?? health,
+    witness: options.witness ?? (elsewhere ? page.origin : false),
+  };
+}
+
+const explain = (error: unknown): RejoinError => {
+  if (error instanceof RejoinError) return error;
+  const blocked =
+    typeof WebAssembly === "undefined"
+      ? "rejoin: there is no WebAssembly here"
+      : "rejoin: the browser refused to compile WebAssembly; the page's Content-Security-Policy needs 'wasm-unsafe-eval' in script-src";
+  return new RejoinError("wasm_blocked", blocked, false, undefined, error);
+};
+
+/** Makes `connect` over a way of loading the core: at once, or by a promise that is loaded once for all sockets. */
+export function connector(load: () => Core | Promise<Core>) {
+  return function connect(url: string, options: Options = {}): Socket {
+    const loaded = () => {
+      try {
+        return load();
+      } catch (error) {
+        throw explain(error);
+      }
+    };
+    return new Socket(loaded, url, options);
+  };
+}

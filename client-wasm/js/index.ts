@@ -1,0 +1,35 @@
+/** The default entry: the core is inlined, and compiled at the first `connect()`. */
+
+import {
+  close, create, flush, initSync, outage, publish, request, retry, start, subscribe, unsubscribe,
+} from "../pkg/core.js";
+import bytes from "../pkg/core_bg.wasm";
+import { connector } from "./client.js";
+import type { Core } from "./client.js";
+
+// Named one by one, so that the glue's other way of loading is left out.
+const core: Core = { close, create, flush, outage, publish, request, retry, start, subscribe, unsubscribe };
+
+let loaded: true | Promise<Core> | undefined;
+
+function load(): Core | Promise<Core> {
+  if (loaded === true) return core;
+  if (loaded) return loaded;
+  const wasm = bytes();
+  const begin = (module: WebAssembly.Module) => {
+    initSync({ module });
+    loaded = true;
+    return core;
+  };
+  try {
+    return begin(new WebAssembly.Module(wasm));
+  } catch (error) {
+    // Some engines compile only small modules on the main thread.
+    if (!(error instanceof RangeError)) throw error;
+    return (loaded = WebAssembly.compile(wasm).then(begin));
+  }
+}
+
+export const connect = connector(load);
+export { RejoinError } from "./client.js";
+export type * from "./client.js";

@@ -1,0 +1,28 @@
+//! The browser driver of a Rejoin session: sockets, timers and page events by web-sys, and nothing that decides.
+//!
+//! Two faces on one driver. The feature `npm` exports the plain functions under the npm package `rejoin`, whose
+//! API is the TypeScript in `js/`. The feature `typed` is [`Client`], for front ends written in Rust (Leptos, Yew,
+//! Dioxus), with payloads carried by `serde-wasm-bindgen`.
+//!
+//! What never happens here: a frame's text or a payload never enters wasm memory; no callback into the page runs while
+//! the session is borrowed; no rule of the protocol is decided outside `rejoin-session`.
+
+#![cfg(target_family = "wasm")]
+
+mod bridge;
+mod driver;
+#[cfg(feature = "npm")]
+#[allow(unreachable_pub, reason = "exported to JavaScript, not to Rust")]
+mod js;
+#[cfg(feature = "typed")]
+mod typed;
+
+#[cfg(feature = "typed")]
+pub use typed::{Client, Message, Options, Subscription};
+
+// A linear free list, 2 KB smaller than std's: the session allocates at subscribe and publish, never per message.
+#[cfg(feature = "npm")]
+#[global_allocator]
+// SAFETY: wasm32-unknown-unknown without threads; the npm build enables no atomics.
+static ALLOCATOR: lol_alloc::AssumeSingleThreaded<lol_alloc::FreeListAllocator> =
+    unsafe { lol_alloc::AssumeSingleThreaded::new(lol_alloc::FreeListAllocator::new()) };

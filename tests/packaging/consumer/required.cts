@@ -1,0 +1,3 @@
+import rejoin = require("rejoin");
+
+export const socket: rejoin.Socket = rejoin.connect("wss://example.org/ws");
