@@ -75,6 +75,11 @@ export async function startDemo({ port = 8575, host = "127.0.0.1", serverBin, pa
   }
 }
 
+/** How long a re-initialisation of the demo takes, and when to ask again, ms. */
+const REINIT = { ms: 5_000, retry: 1_000 };
+/** The hook that makes the application not ready; and a window short enough to watch. All else is the server's defaults. */
+const DEMO_FLAGS = ["--test-hooks", "--connection-reinit-window", "0s,2s"];
+
 /** The server's process. Commands run one after the other; each is harmless when there is nothing to do. */
 class Server {
   /** `running`, `stopped` (SIGTERM), `killed` (SIGKILL) or `crashed` (by itself). */
@@ -101,7 +106,13 @@ class Server {
   start() { return this.#inTurn(() => this.#start()); }
   stop() { return this.#inTurn(() => this.#signal("SIGTERM", "stopped")); }
   kill() { return this.#inTurn(() => this.#signal("SIGKILL", "killed")); }
-  reinit() { return this.#inTurn(() => this.#api("/api/reinit")); }
+  /** As a real one: every page is told, and whoever comes back early hears that the application is not ready yet. */
+  reinit() {
+    return this.#inTurn(async () => {
+      await this.#api("/api/test/not-ready", REINIT);
+      await this.#api("/api/reinit");
+    });
+  }
   /** The last command: whatever waits behind it does nothing. */
   end() {
     this.#ended = true;
@@ -122,7 +133,7 @@ class Server {
     const { serverBin, host, port, pages, env } = this.#options;
     const listen = `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
     // A process group of its own: Ctrl-C in the terminal reaches this process alone, which then stops the server in good order.
-    const child = spawn(serverBin, ["--listen", listen, "--pages", pages], {
+    const child = spawn(serverBin, ["--listen", listen, "--pages", pages, ...DEMO_FLAGS], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
@@ -166,9 +177,13 @@ class Server {
     clearTimeout(timer);
   }
 
-  async #api(route) {
+  async #api(route, body) {
     if (!this.#child) throw new Refusal(409, "The server is not running.");
-    const response = await fetch(new URL(route, this.url), { method: "POST", signal: AbortSignal.timeout(API_TIMEOUT) })
+    const response = await fetch(new URL(route, this.url), {
+      method: "POST",
+      ...(body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
+      signal: AbortSignal.timeout(API_TIMEOUT),
+    })
       .catch((error) => { throw new Refusal(502, `The server did not answer: ${error.cause?.code ?? error.name}.`); });
     const text = await response.text();
     if (!response.ok) throw new Refusal(502, `The server answered ${response.status}: ${text.slice(0, 200)}`);

@@ -15,10 +15,12 @@ const fs = require("node:fs");
 const option = (name) => process.argv[process.argv.indexOf(name) + 1];
 const [host, port] = option("--listen").split(":");
 if (process.env.STAND_IN === "fails") { console.error("rejoin.toml:7: connection.ping: that is no duration"); process.exit(2); }
+const posts = [];
 const server = http.createServer((request, response) => {
   if (request.url === "/crash") process.exit(3);
   if (request.url === "/demo.json") return response.end(fs.readFileSync(option("--pages") + "/demo.json"));
-  if (request.url === "/api/reinit" && request.method === "POST") process.stderr.write("reinit\\n");
+  if (request.method === "POST") posts.push(request.url);
+  if (request.url === "/posts") return response.end(JSON.stringify(posts));
   response.end(JSON.stringify({ pid: process.pid, url: request.url, env: process.env.STAND_IN ?? null }));
 });
 server.on("error", (error) => { console.error(\`cannot listen on \${host}:\${port}: address already in use\`); process.exit(1); });
@@ -143,9 +145,10 @@ test("the oldest window without a connection gives way, a connected one stays", 
   assert.equal((await command(running, `/windows/${second.id}`)).status, 404);
 });
 
-test("reinit reaches the server's API, and says so when there is no server", async (t) => {
+test("reinit makes the application not ready and tells every page, and says so when there is no server", async (t) => {
   const running = await demo(t);
   assert.equal((await command(running, "/server/reinit")).status, 200);
+  assert.deepEqual(await get(`${running.url}/posts`), ["/api/test/not-ready", "/api/reinit"]);
   await command(running, "/server/kill");
   const refused = await command(running, "/server/reinit");
   assert.equal(refused.status, 409);

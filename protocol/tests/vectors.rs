@@ -1,5 +1,7 @@
 //! The golden frames and tables in `vectors/` mean to this crate what they say.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use rejoin_protocol::code::{Action, Codes, TABLE};
 use rejoin_protocol::command::{Command, Entry};
 use rejoin_protocol::position::{Digest, From, Start, is_channel_name};

@@ -41,10 +41,9 @@ fn fail(code: u8, message: &str) -> ExitCode {
 
 /// What is wrong and the tip, without the usage.
 fn one_line(message: &str) -> String {
-    let lines = message
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.starts_with("Usage:"));
+    let lines = message.lines().map(str::trim).take_while(|line| {
+        !line.starts_with("Usage:") && !line.starts_with("For more information")
+    });
     let parts: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     format!(
         "{} (--help lists the flags)",

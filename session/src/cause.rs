@@ -172,6 +172,8 @@ impl Outage {
             Cause::Lost => self.cause.kind() == Kind::Page,
             Cause::Offline => true,
             Cause::Unreachable => !matches!(self.cause, Cause::Restart),
+            // An application that is not ready because it is being re-initialised is that.
+            Cause::NotReady => self.cause != Cause::Reinit,
             Cause::Blocked | Cause::Silent => !told,
             _ => true,
         };

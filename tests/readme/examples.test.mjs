@@ -73,7 +73,7 @@ function addressed(text) {
 async function runPage({ line, code, setup = "", expect = "true" }) {
   const name = `example-${line}.html`;
   project.write(name, `<!doctype html>\n<meta charset="utf-8">\n<script type="importmap">${IMPORT_MAP}</script>
-<script>window.shown = []; function show(...values) { shown.push(...values); }\n${addressed(setup)}</script>\n${addressed(code)}
+<script>${addressed(setup)}</script>\n${addressed(code)}
 <script type="module">window.ran = true;</script>\n`);
   const context = await (await browser()).newContext();
   try {

@@ -29,7 +29,7 @@ pub const HELD_BYTES: usize = 256 << 10;
 /// TCP connections that wait to be accepted.
 pub const BACKLOG: u32 = 4096;
 /// Bytes read from a socket at once.
-pub const READ_BUFFER: usize = 1024;
+pub const READ_BUFFER: usize = 512;
 /// Bytes of the head of an HTTP request.
 pub const HTTP_HEAD_BYTES: usize = 16 << 10;
 /// Bytes of the body of an API request.

@@ -44,21 +44,11 @@ pub async fn run(node: Rc<Node>, stream: Arc<TcpStream>, head: Vec<u8>, accepted
     let mut task = Box::new(Task::new(node, connection.clone()));
     let last = match accepted.problem {
         Some(problem) => Last::Close(End::new(CloseCode::BAD_PROTOCOL, problem)),
-        None => {
-            let limit = Some(task.node.config.limits.frame as usize);
-            let config = WebSocketConfig::default()
-                .read_buffer_size(limits::READ_BUFFER)
-                .write_buffer_size(0)
-                .max_message_size(limit)
-                .max_frame_size(limit);
-            let wire = Wire(connection.clone());
-            let socket =
-                WebSocketStream::from_partially_read(wire, head, Role::Server, Some(config)).await;
-            task.turns(socket).await
-        }
+        None => task.turns(head).await,
     };
     task.depart();
-    say_last(&connection, last).await;
+    // Boxed, as are the rarer commands: a task is as large as its largest moment, and most of its life is spent waiting for a frame.
+    Box::pin(say_last(&connection, last)).await;
     task.node.close(&connection);
     drop(accepted.counted);
 }
@@ -168,8 +158,18 @@ impl Task {
         }
     }
 
-    async fn turns(&mut self, mut socket: WebSocketStream<Wire>) -> Last {
+    async fn turns(&mut self, head: Vec<u8>) -> Last {
         let connection = self.connection.clone();
+        let limit = Some(self.node.config.limits.frame as usize);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(limits::READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(limit)
+            .max_frame_size(limit);
+        let wire = Wire(connection.clone());
+        let mut socket = Box::new(
+            WebSocketStream::from_partially_read(wire, head, Role::Server, Some(config)).await,
+        );
         let alarm = sleep_until(self.next_alarm());
         tokio::pin!(alarm);
         loop {
@@ -181,7 +181,7 @@ impl Task {
                 }
                 () = alarm.as_mut() => self.tick(),
                 () = std::future::ready(()), if connection.wants_replay() => {
-                    self.replay_page().await;
+                    Box::pin(self.replay_page()).await;
                     yield_now().await;
                     Ok(())
                 }
@@ -342,7 +342,7 @@ impl Task {
                 close(CloseCode::TOO_LARGE, "a frame above limits.frame")
             }
             Some(Err(Error::Utf8(_))) => close(CloseCode::INVALID_UTF8, "not UTF-8"),
-            Some(Err(Error::Protocol(rejoin_error))) if is_end(&rejoin_error) => Err(Last::Nothing),
+            Some(Err(Error::Protocol(error))) if is_end(&error) => Err(Last::Nothing),
             Some(Err(Error::Protocol(_))) => {
                 close(CloseCode::PROTOCOL_ERROR, "a broken WebSocket frame")
             }
@@ -378,7 +378,7 @@ impl Task {
                 presence,
             } => Box::pin(self.repeat(id, name, slot, presence)).await,
             Effect::Unsubscribe { id, name, slot } => self.unsubscribe(id, &name, slot),
-            Effect::Publish(publish) => self.publish(publish, text).await,
+            Effect::Publish(publish) => Box::pin(self.publish(publish, text)).await,
             Effect::History(history) => Box::pin(self.history(history)).await,
             Effect::Subscriptions { id } => self.list(id),
             Effect::Presence { id, name, count } => Box::pin(self.presence(id, name, count)).await,

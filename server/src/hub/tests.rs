@@ -100,7 +100,6 @@ impl Model {
     fn arrive(&mut self) {
         match self.under_way.pop_front() {
             Some(Sent::Message(offset, message)) => {
-                {
                 self.hub.deliver(&self.name, offset, &message);
             }
             Some(Sent::Answer(answer)) => self.answered = Some(answer),
@@ -144,7 +143,7 @@ impl Model {
             while let Some(clear) = self.hub.slice(&mut batch, 1) {
                 let sockets = clear.iter().map(|connection| connection.stream());
                 pass::send(batch.frame(), sockets, |index, outcome| {
-                    clear[index].settle(batch.frame(), outcome)
+                    clear[index].settle(batch.frame(), outcome);
                 });
             }
         }

@@ -205,6 +205,20 @@ fn a_changed_epoch_in_a_ping_is_a_reinit_that_nobody_announced() {
 }
 
 #[test]
+fn an_application_that_is_not_ready_during_its_reinit_is_still_reinitialised() {
+    let (mut script, _) = Script::online(4);
+    script.session.handle_ping(script.now, Epoch(9), None, None);
+    script.wait_for_deadline();
+    script.drain();
+    let retry = Window { min: 400, max: 400 };
+    script
+        .session
+        .handle_bye(script.now, script.socket, 4202, Some(retry));
+    assert_eq!(script.cause(), (Cause::Reinit, Confidence::Certain));
+    assert_eq!(script.session.retry_in(script.now), Some(400));
+}
+
+#[test]
 fn who_stays_past_a_reinits_window_is_still_reinitialised() {
     let (mut script, _) = Script::online(4);
     let window = Window {

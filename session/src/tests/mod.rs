@@ -44,15 +44,15 @@ pub(super) fn welcome() -> Welcome {
 
 /// A session with a clock, and short words for what tests do with it.
 pub(super) struct Script {
-    pub session: Session,
-    pub now: Millis,
+    pub(super) session: Session,
+    pub(super) now: Millis,
     /// The last socket that was asked for, and the last probe.
-    pub socket: SocketId,
-    pub probe: u32,
+    pub(super) socket: SocketId,
+    pub(super) probe: u32,
 }
 
 impl Script {
-    pub fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config) -> Self {
         Self {
             session: Session::new(config, SEED, true, true),
             now: Millis(1_000),
@@ -62,11 +62,11 @@ impl Script {
     }
 
     /// Connected, with one channel at an offset of [`HISTORY`].
-    pub fn online(offset: u64) -> (Self, Slot) {
+    pub(super) fn online(offset: u64) -> (Self, Slot) {
         Self::online_with(config(), offset)
     }
 
-    pub fn online_with(config: Config, offset: u64) -> (Self, Slot) {
+    pub(super) fn online_with(config: Config, offset: u64) -> (Self, Slot) {
         let mut script = Self::new(config);
         let slot = script.session.subscribe(script.now, 11);
         script.session.start(script.now);
@@ -76,7 +76,7 @@ impl Script {
         (script, slot)
     }
 
-    pub fn drain(&mut self) -> Vec<Output> {
+    pub(super) fn drain(&mut self) -> Vec<Output> {
         let outputs: Vec<_> = core::iter::from_fn(|| self.session.poll_output()).collect();
         for output in &outputs {
             match output {
@@ -88,7 +88,7 @@ impl Script {
         outputs
     }
 
-    pub fn events(&mut self) -> Vec<Event> {
+    pub(super) fn events(&mut self) -> Vec<Event> {
         let events = self.drain().into_iter().filter_map(|output| match output {
             Output::Event(event) => Some(event),
             _ => None,
@@ -97,11 +97,11 @@ impl Script {
     }
 
     /// The current dial is opened and welcomed; each channel with its `since` and `offset`.
-    pub fn connect(&mut self, channels: &[(Slot, u64, u64)]) {
+    pub(super) fn connect(&mut self, channels: &[(Slot, u64, u64)]) {
         self.connect_as(welcome(), channels);
     }
 
-    pub fn connect_as(&mut self, welcome: Welcome, channels: &[(Slot, u64, u64)]) {
+    pub(super) fn connect_as(&mut self, welcome: Welcome, channels: &[(Slot, u64, u64)]) {
         let socket = self.socket;
         self.session.handle_opened(socket);
         assert!(self.session.handle_welcome(self.now, socket, welcome));
@@ -116,25 +116,25 @@ impl Script {
         self.session.handle_welcomed(self.now);
     }
 
-    pub fn close(&mut self, code: u16) {
+    pub(super) fn close(&mut self, code: u16) {
         let socket = self.socket;
         self.session.handle_closed(self.now, socket, code);
     }
 
-    pub fn wait(&mut self, ms: u64) {
+    pub(super) fn wait(&mut self, ms: u64) {
         self.now = self.now + ms;
         self.session.handle_timeout(self.now);
     }
 
     /// Goes to the next deadline. Returns how far it was.
-    pub fn wait_for_deadline(&mut self) -> u64 {
+    pub(super) fn wait_for_deadline(&mut self) -> u64 {
         let deadline = self.session.poll_timeout().expect("a deadline");
         let ms = deadline - self.now;
         self.wait(ms);
         ms
     }
 
-    pub fn cause(&self) -> (Cause, Confidence) {
+    pub(super) fn cause(&self) -> (Cause, Confidence) {
         let outage = self.session.outage().expect("an outage");
         (outage.cause, outage.confidence)
     }

@@ -33,6 +33,7 @@ const LOG_LINES_MAX = 400;
 
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1)); // by default no "exit" is told
 
 /** The server binary: REJOIN_SERVER_BIN, else the newer of target/release and target/debug. */
 function binary() {
