@@ -1,6 +1,9 @@
 /** The page's API. It checks what the page gives, and turns numbers into events; what happens is decided by the core. */
 
-import { CAUSES, WHYS, hash, host as newHost, transmit } from "./bridge.js";
+import {
+  CAUSE, CAUSES, FLUSH, OUTAGE, PUBLISH, REQUEST, RETRY, SUBSCRIBE, UNSUBSCRIBE, WHYS,
+  close, flags, hash, host as newHost, start, transmit,
+} from "./bridge.js";
 import type { Host } from "./bridge.js";
 import { Listeners } from "./listeners.js";
 import type { On } from "./listeners.js";
@@ -156,29 +159,18 @@ const KINDS: Kind[] = ["network", "server", "application", "credentials", "polic
 const CONFIDENCES: Confidence[] = ["guess", "likely", "certain"];
 const ENDS: Evidence["socket"][] = ["closed", "silent", "failed", "timeout", "left", "token"];
 const PROBES: Evidence["probe"][] = ["none", "refused", "timeout", "error", "ok"];
-const CAUSE = CAUSES.flat() as Cause[];
 const CHANNEL = /^[A-Za-z0-9_:.\-/]{1,255}$/;
 const FRAME_BYTES = 1 << 20;
-/** Facts of `outage()` in src/js.rs. */
-const enum Fact { Cause, Confidence, Ago, Attempts, WillRetry, RetryIn, Socket, Code, Online, Probe, Witness }
-/** What `tell` in src/bridge.rs says. */
-const enum Told { State, Disconnect, Cause, Reconnect, Gap, Status, Settled, Forget, Error }
+/** What `_told` says: the last orders of src/bridge.rs, and an error. */
+const enum Told { State, Disconnect, Cause, Reconnect, Gap, Status, Settled, Error }
 
 /** The functions of src/js.rs. */
 export interface Core {
-  create(): number;
-  start(
-    handle: number, host: any, base: number, cap: number, connectTimeout: number, probeTimeout: number,
+  create(
+    seed: number, base: number, cap: number, connectTimeout: number, probeTimeout: number,
     count: number, bytes: number, flags: number,
-  ): void;
-  subscribe(handle: number, hash: number): number;
-  unsubscribe(handle: number, slot: number): void;
-  publish(handle: number, bytes: number, queue: boolean): number;
-  request(handle: number): number;
-  flush(handle: number): void;
-  retry(handle: number): void;
-  close(handle: number): void;
-  outage(handle: number, fact: number): number;
+  ): number;
+  input(handle: number, what: number, key?: number, ...numbers: number[]): number;
 }
 
 type Settle = { resolve: (value: any) => void; reject: (error: RejoinError) => void };
@@ -267,11 +259,11 @@ const presence = (frame: any): Presence => ({
 export class Socket {
   /** @internal */
   _listeners = new Listeners<SocketEvents>(shout);
-  #core: Core | undefined;
-  #handle = 0;
   #host: Host;
+  #started = false;
   #state: State = "connecting";
-  #final: Reason | undefined;
+  /** Why it ended for good, until `retry()`. */
+  #final: Cause | undefined;
   #failure: RejoinError | undefined;
   #channels = new Map<string, Channel>();
   #bySlot: Channel[] = [];
@@ -281,7 +273,7 @@ export class Socket {
 
   /** @internal */
   constructor(load: () => Core | Promise<Core>, url: string, options: Options) {
-    this.#host = newHost({ ...read(url, options), told: this.#told, delivered: this.#delivered });
+    this.#host = newHost({ ...read(url, options), _told: this.#told, _delivered: this.#delivered });
     const core = load();
     if (core instanceof Promise) {
       core.then((core) => this.#start(core, options)).catch((error) => this.#broken(error));
@@ -296,29 +288,27 @@ export class Socket {
 
   /** Of the outage under way, or of the end; null while all is well. */
   get cause(): Cause | null {
-    return this.#reason()?.cause ?? null;
+    return this.#outage()?.cause ?? this.#final ?? null;
   }
 
   /** How others see this client: `message.from` of its own messages. Null before the first welcome. */
   get member(): string | null {
-    return this.#host.member;
+    return this.#host._member;
   }
 
   /** The server's name for the current connection. */
   get session(): string | null {
-    return this.#host.session;
+    return this.#host._session;
   }
 
   /** Publishes that wait for the server's answer. */
   get pending(): number {
-    return this.#core ? this.#host.outbox.size : this.#waiting.length;
+    return this.#started ? this.#host._outbox.size : this.#waiting.length;
   }
 
   /** What is known of the outage under way; its `retryInMs` is read live. Null while all is well. */
   get outage(): Outage | null {
-    const reason = this.#reason();
-    if (!reason || reason.cause === "closed") return null;
-    return { ...this.#disconnect(reason), since: Date.now() - (this.#fact(Fact.Ago) || 0) };
+    return this.#outage() ?? null;
   }
 
   readonly on: On<SocketEvents> = (event, listener, options) =>
@@ -360,42 +350,42 @@ export class Socket {
       const text = JSON.stringify(data); // throws what JSON throws
       if (text === undefined) return fail("bad_request", `${typeof data} is not JSON`);
       const bytes = utf8(text);
-      const limit: number = this.#host.limits.frame ?? FRAME_BYTES;
+      const limit: number = this.#host._limits.frame ?? FRAME_BYTES;
       if (bytes + channel.length + 128 > limit) {
         return fail("too_large", `a frame is at most ${limit} bytes`);
       }
-      this.#run((core) => {
+      this.#run(() => {
         if (this.#final) return fail(...this.#ended());
-        const id = core.publish(this.#handle, bytes, options.queue !== false);
+        const id = this.#host._input(PUBLISH, bytes, +(options.queue !== false));
         if (id === -1) return fail("not_connected", "not connected, and not to be queued", true);
         if (id < 0) return fail("queue_full", "too much waits to be published", true);
-        this.#host.outbox.set(id, { name: channel, text });
+        this.#host._outbox.set(id, { name: channel, text });
         this.#settles.set(id, { resolve, reject });
-        core.flush(this.#handle);
+        this.#host._input(FLUSH);
       });
     });
   }
 
   /** Tries now, and leaves a final end. At most once per second; without effect after `close()`. */
   retry(): void {
-    this.#run((core) => {
-      if (this.#state === "closed" && this.#final?.cause !== "closed") this.#final = undefined;
-      core.retry(this.#handle);
+    this.#run(() => {
+      if (this.#final !== "closed") this.#final = undefined;
+      this.#host._input(RETRY);
     });
   }
 
   /** Ends it: what waits rejects with `closed`, and so does every later call. */
   close(): void {
-    if (this.#final?.cause === "closed") return;
-    this.#run((core) => core.close(this.#handle));
-    if (!this.#core) this.#told(Told.State, 3, STATES.indexOf(this.#state), CAUSE.length - 1);
+    if (this.#final === "closed") return;
+    if (this.#started) close(this.#host);
+    else this.#told(Told.State, STATES.length - 1, 0, CAUSE.length - 1, 0, 0);
   }
 
   /** @internal */
   _leave(channel: Channel): void {
     if (channel.subscriptions.size || this.#channels.get(channel.name) !== channel) return;
     this.#channels.delete(channel.name);
-    this.#run((core) => channel.slot !== undefined && core.unsubscribe(this.#handle, channel.slot));
+    this.#run(() => channel.slot !== undefined && this.#host._input(UNSUBSCRIBE, 0, channel.slot));
   }
 
   /** @internal */
@@ -403,34 +393,34 @@ export class Socket {
     return new Promise((resolve, reject) => {
       const fail = (code: string, message: string, retryable: boolean) =>
         reject(new RejoinError(code, message, retryable, frame.channel));
-      this.#run((core) => {
+      this.#run(() => {
         if (this.#final) return fail(...this.#ended());
-        const id = core.request(this.#handle);
+        const id = this.#host._input(REQUEST);
         if (!id) return fail("not_connected", "not connected", true);
         this.#settles.set(id, { resolve, reject });
         transmit(this.#host, { ...frame, id });
-        core.flush(this.#handle);
+        this.#host._input(FLUSH);
       });
     });
   }
 
   #start(core: Core, options: Options): void {
     if (this.#final) return;
-    const { backoff = {}, connectTimeout = 10_000, probeTimeout = 2_000, queue = {} } = options;
-    const { ask, health, witness } = this.#host;
-    const flags = (ask === undefined ? 0 : 1) + (health ? 2 : 0) + (witness ? 4 : 0);
+    const { backoff = {}, connectTimeout = 10_000, queue = {} } = options;
     const { base = 1_000, cap = 30_000 } = backoff;
     const { count = 1_000, bytes = 1 << 20 } = queue;
-    this.#core = core;
-    this.#handle = core.create();
-    core.start(this.#handle, this.#host, base, cap, connectTimeout, probeTimeout, count, bytes, flags);
+    const host = this.#host;
+    const seed = Math.random() * 2 ** 53;
+    this.#started = true;
+    const handle = core.create(seed, base, cap, connectTimeout, host._patience, count, bytes, flags(host));
+    start(host, handle, core.input.bind(undefined, handle));
     for (const call of this.#waiting.splice(0)) call();
   }
 
-  #run(call: (core: Core) => void): void {
-    if (this.#core) call(this.#core);
-    else if (!this.#final) this.#waiting.push(() => this.#core && call(this.#core));
-    else call({} as Core); // which finds the end before it finds the core
+  /** At once, or when the module has loaded; after the end at once too, which each call finds for itself. */
+  #run(call: () => void): void {
+    if (this.#started || this.#final) call();
+    else this.#waiting.push(call);
   }
 
   /** The module could not be loaded: one error, which every later call rejects with, and the end. */
@@ -449,20 +439,20 @@ export class Socket {
       error: undefined,
       subscriptions: new Set(),
     };
-    if (this.#final?.cause === "closed") {
+    if (this.#final === "closed") {
       channel.state = "unsubscribed";
       channel.error = new RejoinError("closed", "the socket is closed", false, name);
       return channel;
     }
     this.#channels.set(name, channel);
-    this.#run((core) => {
+    this.#run(() => {
       if (this.#channels.get(name) !== channel) return; // given up before it began
-      const slot = core.subscribe(this.#handle, hash(name));
-      channel.slot = slot;
+      const host = this.#host;
+      const slot = (channel.slot = host._input(SUBSCRIBE, hash(name)));
       this.#bySlot[slot] = channel;
-      this.#host.channels[slot] = { name, from, presence: channel.presence || undefined };
-      this.#host.slots.set(name, slot);
-      core.flush(this.#handle);
+      host._channels[slot] = { name, from, presence: channel.presence || undefined };
+      host._slots.set(name, slot);
+      host._input(FLUSH);
     });
     return channel;
   }
@@ -470,7 +460,7 @@ export class Socket {
   /** A later subscription asks for presence on a live channel: the same subscribe again, which replays nothing. */
   #wantPresence(channel: Channel): void {
     channel.presence = true;
-    const kept = channel.slot === undefined ? undefined : this.#host.channels[channel.slot];
+    const kept = channel.slot === undefined ? undefined : this.#host._channels[channel.slot];
     if (kept) kept.presence = true;
     if (channel.state !== "subscribed") return;
     const frame = { type: "subscribe", channel: channel.name, presence: true };
@@ -482,41 +472,32 @@ export class Socket {
     for (const { _listeners } of channel.subscriptions) _listeners.emit("presence", presence(frame));
   }
 
-  #fact(fact: Fact): number {
-    return this.#core?.outage(this.#handle, fact) ?? NaN;
-  }
-
-  #reason(): Reason | undefined {
-    const cause = this.#fact(Fact.Cause);
-    if (Number.isNaN(cause)) return this.#final;
-    const witness = this.#fact(Fact.Witness);
+  #outage(): Outage | undefined {
+    const host = this.#host;
+    if (!host._input(OUTAGE)) return undefined;
+    const [cause, confidence, ago, attempt, willRetry, retryIn, socket, code, online, probe, witness] =
+      host._outage as [number, number, number, number, number, number, number, number, number, number, number];
     return {
       ...named(cause),
-      confidence: CONFIDENCES[this.#fact(Fact.Confidence)]!,
+      confidence: CONFIDENCES[confidence]!,
       evidence: {
-        socket: ENDS[this.#fact(Fact.Socket)]!,
-        code: this.#fact(Fact.Code),
-        online: !!this.#fact(Fact.Online),
-        probe: PROBES[this.#fact(Fact.Probe)]!,
-        witness: Number.isNaN(witness) ? null : !!witness,
+        socket: ENDS[socket]!,
+        code,
+        online: !!online,
+        probe: PROBES[probe]!,
+        witness: witness < 0 ? null : !!witness,
       },
-    };
-  }
-
-  #disconnect(reason: Reason): Disconnect {
-    const retryIn = this.#fact(Fact.RetryIn);
-    return {
-      ...reason,
-      willRetry: !!this.#fact(Fact.WillRetry),
-      retryInMs: Number.isNaN(retryIn) ? null : retryIn,
-      attempt: this.#fact(Fact.Attempts) || 0,
+      willRetry: !!willRetry,
+      retryInMs: retryIn < 0 ? null : retryIn,
+      attempt,
+      since: Date.now() - ago,
     };
   }
 
   /** Why calls fail after the end. */
   #ended(): [code: string, message: string, retryable: boolean] {
     if (this.#failure) return [this.#failure.code, this.#failure.message, false];
-    const cause = this.#final!.cause;
+    const cause = this.#final!;
     return [cause.replaceAll("-", "_"), `the socket is closed: ${cause}`, cause !== "closed"];
   }
 
@@ -537,24 +518,26 @@ export class Socket {
     }
   };
 
-  #told = (what: number, a: number, b: number, c = -1, d = 0, e = 0): void => {
-    const { frame } = this.#host;
+  #told = (what: number, a: number, b: number, c: number, d: number, e: number): void => {
+    const { _frame: frame } = this.#host;
     const emit = this._listeners.emit.bind(this._listeners) as Listeners<SocketEvents>["emit"];
     if (what === Told.State) {
-      const cause = c < 0 ? null : CAUSE[c]!;
-      this.#state = STATES[a]!;
+      const cause = c < 0 ? null : (CAUSE[c] as Cause);
+      const state = (this.#state = STATES[a]!);
       this.#final = undefined;
-      if (cause && a === 3) this.#end(c);
-      emit("state", { state: STATES[a]!, previous: STATES[b]!, cause });
+      if (cause && state === "closed") this.#end(cause);
+      emit("state", { state, previous: STATES[b]!, cause });
     } else if (what === Told.Disconnect) {
-      emit("disconnect", this.#disconnect(this.#reason()!));
+      const { since, ...disconnect } = this.#outage()!;
+      emit("disconnect", disconnect);
     } else if (what === Told.Cause) {
-      emit("cause", this.#reason()!);
+      const { cause, kind, confidence, evidence } = this.#outage()!;
+      emit("cause", { cause, kind, confidence, evidence });
     } else if (what === Told.Reconnect) {
-      emit("reconnect", { cause: CAUSE[a]!, downtimeMs: b, attempts: c, recovered: d, gaps: e });
+      emit("reconnect", { cause: CAUSE[a] as Cause, downtimeMs: c, attempts: b, recovered: d, gaps: e });
     } else if (what === Told.Gap) {
       const channel = this.#bySlot[a]!.name;
-      emit("gap", { channel, from: b, to: c < 0 ? null : c, why: WHYS[d] as "expired" });
+      emit("gap", { channel, from: c, to: d < 0 ? null : d, why: WHYS[b] as "expired" });
     } else if (what === Told.Status) {
       this.#status(this.#bySlot[a]!, STATUSES[b]!, frame);
     } else if (what === Told.Settled) {
@@ -584,7 +567,8 @@ export class Socket {
   #settled(id: number, outcome: number, offset: number, duplicate: number, frame: any): void {
     const settle = this.#settles.get(id);
     this.#settles.delete(id);
-    const sent = this.#host.outbox.get(id);
+    const sent = this.#host._outbox.get(id);
+    this.#host._outbox.delete(id);
     if (outcome === 0) {
       // A publish is told what it became, a request its answer.
       settle?.resolve(sent ? { offset, duplicate: !!duplicate } : frame);
@@ -598,20 +582,17 @@ export class Socket {
     }
   }
 
-  #end(cause: number): void {
-    const closed = named(cause);
-    const evidence: Evidence = { socket: "left", code: 0, online: true, probe: "none", witness: null };
-    this.#final = this.#reason() ?? { ...closed, confidence: "certain", evidence };
-    if (closed.cause !== "closed") return;
-    this.#final = { ...this.#final, ...closed };
+  #end(cause: Cause): void {
+    this.#final = cause;
+    if (this.#started) return;
     // Before the module has loaded nobody else tells them.
     for (const call of this.#waiting.splice(0)) call();
-    if (!this.#core) for (const channel of this.#channels.values()) this.#status(channel, "unsubscribed", undefined);
+    for (const channel of this.#channels.values()) this.#status(channel, "unsubscribed", undefined);
   }
 }
 
 const named = (cause: number): { cause: Cause; kind: Kind } => ({
-  cause: CAUSE[cause]!,
+  cause: CAUSE[cause] as Cause,
   kind: KINDS[CAUSES.findIndex((group) => group.includes(CAUSE[cause]!))]!,
 });
 
@@ -662,7 +643,7 @@ const check = (what: string, given: object, rules: Record<string, Rule>): void =
 };
 
 /** What the page gave, checked once: a wrong option is a TypeError that names it. */
-function read(url: string, options: Options): Pick<Host, "url" | "socket" | "ask" | "info" | "health" | "witness"> {
+function read(url: string, options: Options): Pick<Host, "_url" | "_socket" | "_ask" | "_info" | "_health" | "_witness" | "_patience"> {
   check("connect", options, OPTIONS);
   check("connect option backoff:", options.backoff ?? {}, { base: ms, cap: ms });
   check("connect option queue:", options.queue ?? {}, { count, bytes: count });
@@ -686,12 +667,13 @@ function read(url: string, options: Options): Pick<Host, "url" | "socket" | "ask
   const health = new URL("/health", target.href.replace(/^ws/, "http")).href;
   const elsewhere = /^https?:$/.test(page?.protocol ?? "") && page.hostname !== target.hostname;
   return {
-    url: target.href,
-    socket: socket as Host["socket"],
-    ask: options.token,
-    info: options.info,
-    health: options.health ?? health,
-    witness: options.witness ?? (elsewhere ? page.origin : false),
+    _url: target.href,
+    _socket: socket as Host["_socket"],
+    _ask: options.token,
+    _info: options.info,
+    _health: options.health ?? health,
+    _witness: options.witness ?? (elsewhere ? page.origin : false),
+    _patience: options.probeTimeout ?? 2_000,
   };
 }
 

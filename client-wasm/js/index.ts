@@ -1,14 +1,12 @@
 /** The default entry: the core is inlined, and compiled at the first `connect()`. */
 
-import {
-  close, create, flush, initSync, outage, publish, request, retry, start, subscribe, unsubscribe,
-} from "../pkg/core.js";
-import bytes from "../pkg/core_bg.wasm";
+import { create, initSync, input } from "../pkg/core.js";
 import { connector } from "./client.js";
 import type { Core } from "./client.js";
+import bytes from "../pkg/core_bg.wasm";
 
 // Named one by one, so that the glue's other way of loading is left out.
-const core: Core = { close, create, flush, outage, publish, request, retry, start, subscribe, unsubscribe };
+const core: Core = { create, input };
 
 let loaded: true | Promise<Core> | undefined;
 

@@ -3,6 +3,7 @@
 //! It builds the browser module and checks what a compiler cannot. It never ships, and depends on no crate of the project.
 
 mod ci;
+mod prune;
 mod shorten;
 mod tidy;
 mod wasm;

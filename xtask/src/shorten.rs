@@ -12,6 +12,8 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 use walrus::{ImportId, Module, ModuleConfig};
 
+use crate::prune::prune;
+
 /// The name under which wasm-bindgen's own imports stand, and what replaces it.
 const GLUE_MODULE: &str = "./core_bg.js";
 const SHORT_MODULE: &str = "a";
@@ -27,6 +29,7 @@ pub(crate) fn shorten_names(glue: &Path, module: &Path) -> Result<()> {
         .generate_name_section(false)
         .parse_file(module)
         .context("the module that wasm-bindgen wrote does not parse")?;
+    let text = prune(&text, &mut wasm)?;
     let text = shorten_imports(&text, &mut wasm)?;
     let text = shorten_exports(&text, &mut wasm)?;
     fs::write(glue, text)?;

@@ -18,8 +18,12 @@ use crate::{cargo, execute, shorten};
 const TARGET: &str = "wasm32-unknown-unknown";
 const PACKAGE: &str = "rejoin-client-wasm";
 const MODULE: &str = "rejoin_client_wasm.wasm";
-/// Replaces every panic by a trap: no message, no formatting. Unstable, so it is probed before it is used.
-const IMMEDIATE_ABORT: [&str; 2] = ["-Zunstable-options", "-Cpanic=immediate-abort"];
+/// Replaces every panic by a trap: no message, no formatting, no file and line. Unstable, so it is probed before it is used.
+const IMMEDIATE_ABORT: [&str; 3] = [
+    "-Zunstable-options",
+    "-Cpanic=immediate-abort",
+    "-Zlocation-detail=none",
+];
 /// Where Debian's `rustc-web` puts its compiler.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
@@ -208,6 +212,7 @@ impl Toolchain {
         if self.library == Library::Source {
             command
                 .args(["-Z", "build-std=std,panic_abort"])
+                .args(["-Z", "build-std-features=optimize_for_size"])
                 .env("RUSTC_BOOTSTRAP", "1");
         }
         if let Some(linker) = &self.linker {
@@ -260,7 +265,7 @@ fn write_glue(input: &Path, pkg: &Path, mode: Mode) -> Result<()> {
         .out_name("core")
         .typescript(true)
         .debug(!release)
-        .remove_name_section(release)
+        .remove_name_section(false) // `prune` reads it, and leaves it out
         .remove_producers_section(true)
         .omit_default_module_path(true) // no `new URL("core_bg.wasm", import.meta.url)` in the glue
         .web(true)?;

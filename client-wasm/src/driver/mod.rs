@@ -1,49 +1,27 @@
-//! One client in a page: a session, its socket, its timer and its page events.
+//! One client in a page: a session, its socket and its timer.
 //!
 //! **Invariant:** after every input the outputs are drained and one timer stands at the session's deadline; the
-//! session is never borrowed while something outside is called.
+//! session is never borrowed while the page's own code can run.
 
-mod frames;
-mod page;
+pub(crate) mod input;
 mod socket;
 mod timer;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
-use js_sys::Function;
-use rejoin_session::{
-    Config, Event, Health, Millis, Outcome, Output, Refusal, Session, Slot, SocketId, Token,
-};
-use wasm_bindgen::prelude::*;
+use rejoin_session::{Asked, Config, Event, Id, Millis, Outage, Outcome, Output, Session, Slot, SocketId};
 
-use crate::bridge::{self, Host, Send, Tell};
+use crate::bridge::{self, Order};
 use socket::Socket;
 use timer::Timer;
 
-/// What wakes a client, the number bound in front of every callback. One type of closure serves them all.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Wake {
-    Opened,
-    Closed,
-    Frame,
-    Probed,
-    Witnessed,
-    Token,
-    /// Page events follow.
-    Page,
-}
-
 pub(crate) struct Client {
-    handle: u32,
-    host: Host,
+    handle: i32,
     session: RefCell<Session>,
-    socket: RefCell<Option<Socket>>,
-    timer: RefCell<Timer>,
-    wake: Closure<dyn Fn(u32, u32, JsValue, f64)>,
-    probe_timeout: u64,
+    socket: Cell<Option<Socket>>,
+    timer: Timer,
 }
 
 thread_local! {
@@ -54,276 +32,189 @@ thread_local! {
 
 /// The client of a handle; `None` after its end. Timers and callbacks know a client by its handle only, so that none of
 /// them keeps a closed one alive.
-pub(crate) fn client(handle: u32) -> Option<Rc<Client>> {
+pub(crate) fn client(handle: i32) -> Option<Rc<Client>> {
     CLIENTS.with(|clients| clients.borrow().get(handle as usize)?.clone())
 }
 
-/// Reserves a handle; [`Client::start`] must follow at once.
-pub(crate) fn create() -> u32 {
-    CLIENTS.with(|clients| {
-        let mut clients = clients.borrow_mut();
-        let free = clients.iter().position(Option::is_none);
-        free.unwrap_or_else(|| {
-            clients.push(None);
-            clients.len() - 1
-        }) as u32
-    })
-}
-
 impl Client {
-    /// Begins the first attempt.
-    pub(crate) fn start(handle: u32, host: Host, config: Config) {
-        let seed = bridge::seed() as u64;
-        let (online, visible) = (bridge::is_online(), bridge::is_visible());
-        let wake = Closure::new(move |op, id, value, number| {
-            if let Some(client) = client(handle) {
-                client.woken(op, id, &value, number);
-            }
-        });
-        bridge::watch(&host, wake.as_ref().unchecked_ref(), Wake::Page as u32);
-        let client = Rc::new(Self {
-            handle,
-            host,
-            session: RefCell::new(Session::new(config, seed, online, visible)),
-            socket: RefCell::new(None),
-            timer: RefCell::new(Timer::default()),
-            wake,
-            probe_timeout: config.probe_timeout,
-        });
-        CLIENTS.with(|clients| clients.borrow_mut()[handle as usize] = Some(client.clone()));
-        client.input(|session, now| session.start(now));
-        client.drain();
+    /// A client that does nothing until [`input::START`]. Returns its handle.
+    pub(crate) fn create(config: Config, seed: u64, online: bool, visible: bool) -> i32 {
+        CLIENTS.with(|clients| {
+            let mut clients = clients.borrow_mut();
+            let free = clients.iter().position(Option::is_none);
+            let at = free.unwrap_or_else(|| {
+                clients.push(None);
+                clients.len() - 1
+            });
+            clients[at] = Some(Rc::new(Self {
+                handle: at as i32,
+                session: RefCell::new(Session::new(config, seed, online, visible)),
+                socket: Cell::new(None),
+                timer: Timer::default(),
+            }));
+            at as i32
+        })
     }
 
-    /// Gives the session one input. What it asks for is done by the next [`Client::drain`].
-    pub(crate) fn input<R>(&self, input: impl FnOnce(&mut Session, Millis) -> R) -> R {
-        input(&mut self.session.borrow_mut(), now())
-    }
-
-    /// The page's own end. Nothing wakes this client any more.
-    pub(crate) fn close(&self) {
-        self.input(|session, _| session.close());
-        self.drain();
-        bridge::unwatch(&self.host);
-        CLIENTS.with(|clients| clients.borrow_mut()[self.handle as usize] = None);
-    }
-
-    fn waker(&self, op: Wake, id: u32) -> Function {
-        bridge::bind(self.wake.as_ref().unchecked_ref(), op as u32, id)
-    }
-
-    fn woken(&self, op: u32, id: u32, value: &JsValue, number: f64) {
-        const OPENED: u32 = Wake::Opened as u32;
-        const CLOSED: u32 = Wake::Closed as u32;
-        const FRAME: u32 = Wake::Frame as u32;
-        const PROBED: u32 = Wake::Probed as u32;
-        const WITNESSED: u32 = Wake::Witnessed as u32;
-        const TOKEN: u32 = Wake::Token as u32;
-        const PAGE: u32 = Wake::Page as u32;
-        let socket = SocketId(id);
-        if op == FRAME {
-            return self.handle_frames(socket, value);
+    /// Gives the client one input, see [`input`], and does what follows from it. Returns the answer.
+    pub(crate) fn input(&self, what: i32, key: u32, numbers: [f64; 6]) -> f64 {
+        if what == input::OK {
+            self.before_ok(Id(numbers[0] as u32));
         }
-        self.input(|session, now| match op {
-            OPENED => session.handle_opened(socket),
-            CLOSED => session.handle_closed(now, socket, socket::close_code(value)),
-            PROBED => session.handle_probe(now, id, health(number)),
-            WITNESSED => session.handle_witness(id, number != 0.0),
-            TOKEN => session.handle_token(now, token(number)),
-            _ => {
-                if let Some(event) = page::read(op - PAGE, value) {
-                    session.handle_page(now, event);
-                }
-            }
-        });
-        self.drain();
+        let answer = input::take(
+            &mut self.session.borrow_mut(),
+            now(),
+            self.handle,
+            what,
+            key,
+            numbers,
+        );
+        // A publication that is simply the next one moves no deadline nearer, and the timer may come early.
+        if what < input::SUBSCRIBE && (self.drain() || what != input::MESSAGE) {
+            self.timer.arm(self.handle, self.session.borrow().poll_timeout());
+        }
+        if what == input::CLOSE {
+            CLIENTS.with(|clients| clients.borrow_mut()[self.handle as usize] = None);
+        }
+        answer
     }
 
-    /// Does all that the session asks for, and sets the timer.
-    pub(crate) fn drain(&self) {
+    /// What an answer brings comes before the answer.
+    fn before_ok(&self, id: Id) {
+        let asked = self.session.borrow().asked(id);
+        match asked {
+            Some(Asked::History(slot)) => self.order(Order::Filled, slot.0, 0),
+            Some(Asked::Subscriptions) => self.order(Order::Repair, 0, 0),
+            Some(Asked::Subscribe(_) | Asked::Unsubscribe(_) | Asked::Page) | None => {}
+        }
+    }
+
+    /// Does all that the session asks for. Returns whether that was anything.
+    fn drain(&self) -> bool {
+        let mut any = false;
         loop {
             let output = self.session.borrow_mut().poll_output();
-            let Some(output) = output else { break };
+            let Some(output) = output else { return any };
             self.perform(output);
+            any = true;
         }
-        let deadline = self.session.borrow().poll_timeout();
-        self.timer.borrow_mut().arm(self.handle, deadline);
-    }
-
-    fn timeout(&self) {
-        self.timer.borrow_mut().fired();
-        self.input(|session, now| session.handle_timeout(now));
-        self.drain();
     }
 
     fn perform(&self, output: Output) {
-        match output {
-            Output::FetchToken => bridge::token(&self.host, &self.waker(Wake::Token, 0)),
-            Output::Open(id) => self.open(id),
-            Output::Abandon(_) => self.socket.replace(None).map_or((), drop),
-            Output::Hello => self.hello(),
+        let (order, a, b, c, d, e) = match output {
+            Output::Open(id) => return self.open(id),
+            Output::Abandon(_) => return drop(self.socket.take()),
+            Output::Hello => return self.hello(),
             Output::Subscribe { slot, id } => {
-                self.add_rejoining(slot);
-                self.send(Send::Subscribe, slot.0, id.0, 0, 0);
+                self.rejoin(slot);
+                short(Order::Subscribe, slot.0, id.0)
             }
-            Output::Unsubscribe { slot, id } => self.send(Send::Unsubscribe, slot.0, id.0, 0, 0),
+            Output::Unsubscribe { slot, id } => short(Order::Unsubscribe, slot.0, id.0),
             Output::Publish { id, seq, again } => {
-                let again = again.map_or(0, |ms| ms + 1);
-                self.send(Send::Publish, 0, id.0, seq, again);
+                let again = again.map_or(-1.0, |ms| ms as f64);
+                (Order::Publish, 0, id.0, seq as f64, again, 0.0)
             }
             Output::History {
                 slot,
                 id,
                 after,
                 before,
-            } => self.send(Send::History, slot.0, id.0, after, before),
-            Output::Subscriptions(id) => self.send(Send::Subscriptions, 0, id.0, 0, 0),
-            Output::Ping(id) => self.send(Send::Ping, 0, id.0, 0, 0),
-            Output::Pong => self.send(Send::Pong, 0, 0, 0, 0),
-            Output::Bye => self.send(Send::Bye, 0, 0, 0, 0),
-            Output::Probe(probe) => self.probe(false, Wake::Probed, probe),
-            Output::Witness(probe) => self.probe(true, Wake::Witnessed, probe),
-            Output::Release(slot) => {
-                for frame in bridge::release(&self.host, slot.0).iter() {
-                    self.offer(slot, &frame, true);
+            } => (Order::History, slot.0, id.0, after as f64, before as f64, 0.0),
+            Output::Subscriptions(id) => short(Order::Subscriptions, 0, id.0),
+            Output::Ping(id) => short(Order::Ping, 0, id.0),
+            Output::Pong => short(Order::Pong, 0, 0),
+            Output::Bye => short(Order::Bye, 0, 0),
+            Output::FetchToken => short(Order::FetchToken, 0, 0),
+            Output::Probe(probe) => short(Order::Probe, probe, 0),
+            Output::Witness(probe) => short(Order::Witness, probe, 0),
+            Output::Release(slot) => short(Order::Release, slot.0, 0),
+            Output::Discard(slot) => short(Order::Discard, slot.0, 0),
+            Output::Forget(slot) => short(Order::Forget, slot.0, 0),
+            Output::Settled { id, outcome } => match outcome {
+                Outcome::Accepted { offset, duplicate } => {
+                    (Order::Settled, id.0, 0, offset as f64, duplicate.into(), 0.0)
                 }
-            }
-            Output::Discard(slot) => drop(bridge::release(&self.host, slot.0)),
-            Output::Forget(slot) => self.tell(Tell::Forget, slot.0, 0.0, -1.0, 0, 0),
-            Output::Settled { id, outcome } => {
-                let (kind, offset, duplicate) = match outcome {
-                    Outcome::Accepted { offset, duplicate } => (0.0, offset as f64, duplicate),
-                    Outcome::Refused => (1.0, 0.0, false),
-                    Outcome::Interrupted => (2.0, 0.0, false),
-                    Outcome::Closed => (3.0, 0.0, false),
-                };
-                self.tell(Tell::Settled, id.0, kind, offset, duplicate.into(), 0);
-            }
-            Output::Event(event) => self.event(event),
-        }
-    }
-
-    fn open(&self, id: SocketId) {
-        // The old one goes before the new one comes: a dial that hangs blocks the next in two engines.
-        self.socket.replace(None);
-        let socket = Socket::open(&self.host, |op| self.waker(op, id.0));
-        if socket.is_none() {
-            self.input(|session, now| session.handle_closed(now, id, 1006));
-        }
-        self.socket.replace(socket);
-    }
-
-    fn hello(&self) {
-        let slots = self.session.borrow().slots();
-        for slot in 0..slots {
-            if self.session.borrow().is_rejoining(Slot(slot)) {
-                self.add_rejoining(Slot(slot));
-            }
-        }
-        let outage = self.session.borrow().outage().copied();
-        match outage {
-            Some(outage) => self.send(
-                Send::Hello,
-                outage.cause as u32 + 1,
-                outage.evidence.code.into(),
-                now() - outage.since,
-                outage.attempts.into(),
-            ),
-            None => self.send(Send::Hello, 0, 0, 0, 0),
-        }
-    }
-
-    fn add_rejoining(&self, slot: Slot) {
-        let position = self.session.borrow().position(slot);
-        let (epoch, offset) = position.map_or((0, 0), |at| (at.epoch.0, at.offset));
-        bridge::rejoining(&self.host, slot.0, epoch, offset as f64);
-    }
-
-    fn send(&self, what: Send, a: u32, b: u32, c: u64, d: u64) {
-        bridge::send(&self.host, what as i32, a, b, c as f64, d as f64);
-    }
-
-    fn probe(&self, witness: bool, wake: Wake, probe: u32) {
-        let waker = self.waker(wake, probe);
-        bridge::probe(&self.host, witness, self.probe_timeout as f64, &waker);
-    }
-
-    fn event(&self, event: Event) {
-        match event {
-            Event::State {
+                Outcome::Refused => short(Order::Settled, id.0, 1),
+                Outcome::Interrupted => short(Order::Settled, id.0, 2),
+                Outcome::Closed => short(Order::Settled, id.0, 3),
+            },
+            Output::Event(Event::State {
                 state,
                 previous,
                 cause,
-            } => {
+            }) => {
                 let cause = cause.map_or(-1.0, |cause| (cause as u8).into());
-                self.tell(Tell::State, state as u32, (previous as u8).into(), cause, 0, 0);
+                (Order::State, state as u32, previous as u32, cause, 0.0, 0.0)
             }
-            Event::Disconnect => self.tell(Tell::Disconnect, 0, 0.0, -1.0, 0, 0),
-            Event::Cause => self.tell(Tell::Cause, 0, 0.0, -1.0, 0, 0),
-            Event::Reconnect => {
-                let outage = self.session.borrow().last_outage().copied();
-                let Some(outage) = outage else { return };
-                self.tell(
-                    Tell::Reconnect,
+            Output::Event(Event::Disconnect) => short(Order::Disconnect, 0, 0),
+            Output::Event(Event::Cause) => short(Order::Cause, 0, 0),
+            Output::Event(Event::Reconnect) => {
+                let session = self.session.borrow();
+                let Some(outage) = session.last_outage() else { return };
+                (
+                    Order::Reconnect,
                     outage.cause as u32,
+                    outage.attempts,
                     (now() - outage.since) as f64,
-                    outage.attempts.into(),
-                    outage.recovered,
-                    outage.gaps,
-                );
+                    outage.recovered.into(),
+                    outage.gaps.into(),
+                )
             }
-            Event::Gap {
+            Output::Event(Event::Gap {
                 slot,
                 from,
                 to,
                 why,
-            } => {
+            }) => {
                 let to = to.map_or(-1.0, |to| to as f64);
-                self.tell(Tell::Gap, slot.0, from as f64, to, why as u32, 0);
+                (Order::Gap, slot.0, why as u32, from as f64, to, 0.0)
             }
-            Event::Status { slot, status } => {
-                self.tell(Tell::Status, slot.0, (status as u8).into(), -1.0, 0, 0);
+            Output::Event(Event::Status { slot, status }) => {
+                short(Order::Status, slot.0, status as u32)
+            }
+        };
+        bridge::perform(self.handle, order as i32, a as i32, b as i32, c, d, e);
+    }
+
+    fn open(&self, id: SocketId) {
+        // The old one goes before the new one comes: a dial that hangs blocks the next in two engines.
+        drop(self.socket.take());
+        self.socket.set(Some(Socket::open(self.handle, id)));
+    }
+
+    fn hello(&self) {
+        for slot in 0..self.session.borrow().slots() {
+            if self.session.borrow().is_rejoining(Slot(slot)) {
+                self.rejoin(Slot(slot));
             }
         }
+        let outage = |outage: &Outage| {
+            let ago = now() - outage.since;
+            (outage.cause as i32 + 1, outage.evidence.code.into(), ago as f64, outage.attempts.into())
+        };
+        let why = self.session.borrow().outage().map(outage);
+        let (cause, code, ms, attempts) = why.unwrap_or_default();
+        bridge::perform(self.handle, Order::Hello as i32, cause, code, ms, attempts, 0.0);
     }
 
-    fn tell(&self, what: Tell, a: u32, b: f64, c: f64, d: u32, e: u32) {
-        bridge::tell(&self.host, what as i32, a.into(), b, c, d.into(), e.into());
+    /// Adds a channel to the hello or subscribe that follows.
+    fn rejoin(&self, slot: Slot) {
+        let position = self.session.borrow().position(slot);
+        let (epoch, offset) = position.map_or((0, 0.0), |at| (at.epoch.0, at.offset as f64));
+        let order = Order::Rejoining as i32;
+        bridge::perform(self.handle, order, slot.0 as i32, epoch as i32, offset, 0.0, 0.0);
+    }
+
+    fn order(&self, order: Order, a: u32, b: u32) {
+        bridge::perform(self.handle, order as i32, a as i32, b as i32, 0.0, 0.0, 0.0);
     }
 }
 
-pub(crate) fn now() -> Millis {
+/// An order whose other numbers do not matter.
+fn short(order: Order, a: u32, b: u32) -> (Order, u32, u32, f64, f64, f64) {
+    (order, a, b, 0.0, 0.0, 0.0)
+}
+
+fn now() -> Millis {
     Millis(bridge::clock() as u64)
-}
-
-/// `read` in bridge.js: 0 unknown, 1 accepting, 2 server error, 3 failed, 4 timeout, 5 origin refused; from 10 on
-/// overload and from 1e9 on not ready, with the ms to wait added.
-fn health(code: f64) -> Health {
-    match code as u64 {
-        1 => Health::Accepting,
-        2 => Health::ServerError,
-        3 => Health::Failed,
-        4 => Health::Timeout,
-        5 => Health::Refusing {
-            why: Refusal::Origin,
-            retry: 0,
-        },
-        0..10 => Health::Unknown,
-        ms @ 10..1_000_000_000 => Health::Refusing {
-            why: Refusal::Overload,
-            retry: ms - 10,
-        },
-        ms => Health::Refusing {
-            why: Refusal::NotReady,
-            retry: ms - 1_000_000_000,
-        },
-    }
-}
-
-fn token(code: f64) -> Token {
-    match code as u32 {
-        0 => Token::Ready,
-        1 => Token::Missing,
-        _ => Token::Failed,
-    }
 }

@@ -2,22 +2,26 @@
 //! dead path the close event comes a minute late.
 
 use js_sys::Function;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{CloseEvent, WebSocket};
+use rejoin_session::SocketId;
+use web_sys::WebSocket;
 
-use super::Wake;
-use crate::bridge::{self, Host};
+use super::input;
+use crate::bridge;
 
 pub(super) struct Socket(WebSocket);
 
 impl Socket {
-    /// Dials; `None` when the browser refuses even that. `waker` gives the callback for each event.
-    pub(super) fn open(host: &Host, waker: impl Fn(Wake) -> Function) -> Option<Self> {
-        let socket = Self(bridge::construct(host)?);
-        let (opened, frame, closed) = (waker(Wake::Opened), waker(Wake::Frame), waker(Wake::Closed));
-        // `error` says nothing that `close` does not, and is optional.
-        socket.listen(Some(&opened), Some(&frame), Some(&closed));
-        Some(socket)
+    /// Dials, and hands each event to the client.
+    pub(super) fn open(client: i32, id: SocketId) -> Self {
+        let socket = Self(bridge::construct(client, id.0 as i32));
+        let listener = |input| bridge::listener(client, input, id.0 as i32);
+        // `error` says nothing that `close` does not.
+        socket.listen(
+            Some(&listener(input::OPENED)),
+            Some(&listener(input::MESSAGE)),
+            Some(&listener(input::CLOSED)),
+        );
+        socket
     }
 
     fn listen(&self, open: Option<&Function>, message: Option<&Function>, close: Option<&Function>) {
@@ -32,8 +36,4 @@ impl Drop for Socket {
         self.listen(None, None, None);
         let _ = self.0.close(); // fails only where there is nothing left to close
     }
-}
-
-pub(super) fn close_code(event: &JsValue) -> u16 {
-    event.unchecked_ref::<CloseEvent>().code()
 }

@@ -1,39 +1,36 @@
 //! The one timer of a client.
 
+use std::cell::Cell;
+
 use gloo_timers::callback::Timeout;
 use rejoin_session::Millis;
 
-use super::{client, now};
+use super::{client, input, now};
 
 /// The longest that a browser's timer can be set to, ms.
 const LONGEST_MS: u64 = i32::MAX as u64;
 
 #[derive(Default)]
-pub(super) struct Timer(Option<(Millis, Timeout)>);
+pub(super) struct Timer(Cell<Option<(Millis, Timeout)>>);
 
 impl Timer {
     /// Stands at `deadline`. A timer that stands earlier is kept: it comes early, harmlessly, and is armed anew then,
     /// which saves setting one for every message.
-    pub(super) fn arm(&mut self, handle: u32, deadline: Option<Millis>) {
-        let Some(deadline) = deadline else {
-            self.0 = None;
-            return;
-        };
-        if self.0.as_ref().is_some_and(|(at, _)| *at <= deadline) {
-            return;
+    pub(super) fn arm(&self, handle: i32, deadline: Option<Millis>) {
+        let old = self.0.take();
+        let Some(deadline) = deadline else { return };
+        if let Some((at, _)) = &old
+            && *at <= deadline
+        {
+            return self.0.set(old);
         }
         let ms = (deadline - now()).min(LONGEST_MS);
         let timeout = Timeout::new(ms as u32, move || {
             if let Some(client) = client(handle) {
-                client.timeout();
+                client.timer.0.take(); // it has come
+                client.input(input::TIMEOUT, 0, [0.0; 6]);
             }
         });
-        self.0 = Some((deadline, timeout));
-    }
-
-    pub(super) fn fired(&mut self) {
-        if let Some((_, timeout)) = self.0.take() {
-            timeout.forget(); // it has run: nothing to clear
-        }
+        self.0.set(Some((deadline, timeout)));
     }
 }

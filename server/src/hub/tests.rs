@@ -204,7 +204,7 @@ proptest! {
             }
             match step {
                 // The owner sends messages from the attach on: before, it knows no subscriber here.
-                0 if index > attach_at => model.publish(),
+                0 if index >= attach_at => model.publish(),
                 0 => drop(model.append()),
                 1 => model.arrive(),
                 2 => model.act(),

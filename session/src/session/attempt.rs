@@ -291,7 +291,6 @@ impl Session {
 
     /// The next attempt at once, but for the floor and a window that the server ordered.
     pub(super) fn bring_forward(&mut self, now: Millis) {
-        self.failures = 0;
         let now_window = Window { min: 0, max: 0 };
         let soonest = next_attempt(now, self.last_attempt, now_window, &mut self.rng);
         let until = self

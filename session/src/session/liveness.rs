@@ -62,9 +62,11 @@ impl Session {
                 let too_soon = |last: Millis| now - last < TRIGGER_FLOOR_MS;
                 if !self.last_trigger.is_some_and(too_soon) {
                     self.last_trigger = Some(now);
+                    self.failures = 0;
                     self.bring_forward(now);
                 } else if held {
-                    self.schedule(now, Plan::Backoff, false);
+                    // What was held for the network's sake goes when it is back, however often; the exponent stays.
+                    self.bring_forward(now);
                 }
             }
             Phase::Dialing { .. } if self.online => self.redial(now),
@@ -82,6 +84,7 @@ impl Session {
             .is_some_and(|last| now - last >= REDIAL_MS)
         {
             self.leave_socket(SocketEnd::Left);
+            self.failures = 0;
             self.bring_forward(now);
         }
     }

@@ -32,7 +32,7 @@ pub const REQUEST_MS: u64 = 15_000;
 /// Dials that fail in a row while the probe says that the server accepts, until `blocked` is said.
 pub const BLOCKED_DIALS: u32 = 3;
 /// A dial younger than this is not given up for a fresh one.
-const REDIAL_MS: u64 = 1_000;
+const REDIAL_MS: u64 = 2_000;
 /// A close so soon after the page came back is the doing of its absence.
 const AWAY_MS: u64 = 10_000;
 
@@ -392,6 +392,7 @@ impl Session {
             Phase::Ended | Phase::FetchingToken { .. } | Phase::Online(_) => return,
         }
         self.last_retry = Some(now);
+        self.failures = 0;
     }
 
     /// The page is done: presence ends at once, what waits is settled as closed, nothing follows.

@@ -420,3 +420,19 @@ fn a_token_that_cannot_be_fetched_is_retried_and_a_missing_one_is_not() {
     assert_eq!(script.session.state(), State::Closed);
     assert_eq!(script.cause().0, Cause::Required);
 }
+
+#[test]
+fn a_network_that_flaps_is_followed_at_once_each_time() {
+    let (mut script, _) = Script::online(4);
+    script.close(1006);
+    for _ in 0..5 {
+        script.session.handle_page(script.now, PageEvent::Offline);
+        script.now = script.now + 300;
+        script.session.handle_page(script.now, PageEvent::Online);
+        assert_eq!(script.session.retry_in(script.now), Some(0));
+        script.wait(0);
+        assert_eq!(dials(&script.drain()), 1);
+        script.close(1006);
+    }
+    assert!(script.session.retry_in(script.now).unwrap() <= 1_000);
+}
