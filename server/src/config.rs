@@ -351,6 +351,10 @@ history_ttl = "2m"
                 "rejoin.toml:2: connection.pign: is not a known key; did you mean \"connection.ping\"?",
             ),
             (
+                "[conection]\nping = \"1s\"\n",
+                "rejoin.toml:1: conection: is not a known key; did you mean \"connection\"?",
+            ),
+            (
                 "[[channel]]\n\nhistroy = 1\n",
                 "rejoin.toml:3: channel.histroy: is not a known key; did you mean \"channel.history\"?",
             ),

@@ -37,6 +37,23 @@ async fn without_configuration_loopback_passes() {
 }
 
 #[tokio::test]
+async fn a_page_of_the_servers_own_address_passes() {
+    let server = Server::test(1).await;
+    let own = [
+        ("Host", "10.0.0.7:8575"),
+        ("Origin", "http://10.0.0.7:8575"),
+    ];
+    let health = request(server.address(), "GET", "/health", &own, "").await;
+    assert_eq!(health.json()["accepting"], true);
+    let named = [
+        ("Host", "evil.example:8575"),
+        ("Origin", "http://evil.example:8575"),
+    ];
+    let health = request(server.address(), "GET", "/health", &named, "").await;
+    assert_eq!(health.json()["accepting"], false, "a name proves nothing");
+}
+
+#[tokio::test]
 async fn configured_origins_are_the_only_ones() {
     let profile = Profile::test(1).config("origins = [\"https://example.org\"]\n");
     let server = Server::start(profile).await;

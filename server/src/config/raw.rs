@@ -172,7 +172,16 @@ impl Raw {
             return Err(value.wrong(format!("is a section; write [{name}]")));
         }
         if !KEYS.iter().any(|key| key.name == name) {
-            return Err(unknown(&value, KEYS.iter().map(|key| key.name.to_owned())));
+            let keys = KEYS.iter().map(|key| key.name);
+            let known: Vec<&str> = if matches!(value.content, Content::Table) {
+                keys.filter_map(|key| key.split_once('.'))
+                    .map(|(section, _)| section)
+                    .chain(["channel"])
+                    .collect()
+            } else {
+                keys.collect()
+            };
+            return Err(unknown(&value, known.into_iter().map(str::to_owned)));
         }
         self.values.insert(name, value);
         Ok(())

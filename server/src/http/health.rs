@@ -3,7 +3,7 @@
 use super::{Answer, json, origin};
 use crate::node::Node;
 use hyper::body::Incoming;
-use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue, ORIGIN};
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue};
 use hyper::{Request, StatusCode};
 use serde_json::json as object;
 
@@ -11,12 +11,11 @@ use serde_json::json as object;
 pub(super) const OVERLOAD_RETRY_MS: u64 = 5000;
 
 pub(super) fn health(node: &Node, request: &Request<Incoming>) -> Answer {
-    let asking = request.headers().get(ORIGIN).map(HeaderValue::as_bytes);
     let body = if let Some(retry) = node.shared.not_ready() {
         object!({"status": "ok", "accepting": false, "why": "not-ready", "retry": retry})
     } else if node.shared.is_full() {
         object!({"status": "ok", "accepting": false, "why": "overload", "retry": OVERLOAD_RETRY_MS})
-    } else if !origin::may_connect(asking, &node.config.origins) {
+    } else if !origin::may_connect(request.headers(), &node.config.origins) {
         object!({"status": "ok", "accepting": false, "why": "origin"})
     } else {
         object!({"status": "ok", "accepting": true})

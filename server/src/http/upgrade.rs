@@ -8,7 +8,7 @@ use crate::node::Node;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::{Method, Request, Response, StatusCode};
@@ -36,10 +36,7 @@ pub(super) fn upgrade(node: Rc<Node>, mut request: Request<Incoming>) -> Answer 
             .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return answer;
     };
-    if !origin::may_connect(
-        headers.get(ORIGIN).map(HeaderValue::as_bytes),
-        &node.config.origins,
-    ) {
+    if !origin::may_connect(headers, &node.config.origins) {
         return problem(
             StatusCode::FORBIDDEN,
             "pages of this origin may not connect; see `origins` in the configuration",
