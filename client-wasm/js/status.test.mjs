@@ -125,6 +125,17 @@ test("a blip shows nothing, not even that it is over", async () => {
   }
 });
 
+test("an outage that was not shown while it lasted is not shown while the channels catch up", async () => {
+  await run(() => socket.lose("not-ready", "application", { state: "connecting" }));
+  await wait(1500);
+  assert.equal(await shown(), null);
+  await run(() => { socket.state = "connected"; socket.tell(); });
+  assert.equal(await shown(), null);
+  await wait(600);
+  await run(() => socket.connect());
+  assert.equal(await shown(), null, "so there is nothing that it is back from");
+});
+
 test("the delay runs from the first drop, whatever is learned meanwhile, and is the page's to set", async () => {
   await run(() => socket.lose("lost", "network"));
   await wait(400);

@@ -355,9 +355,13 @@ export class RejoinStatus extends Base {
       this.#since ??= outage.since;
       // The wall clock may have been set back since the drop: never wait longer than the delay.
       const wait = Math.min(this.#since + this.#delay - now, this.#delay);
-      if (wait > 0 && !this.#outage) {
-        wake(wait);
-        return null;
+      if (!this.#outage) {
+        // Connected, and only catching up: not worth a banner of its own.
+        if (socket.state === "connected") return null;
+        if (wait > 0) {
+          wake(wait);
+          return null;
+        }
       }
       this.#outage = outage;
       this.#backAt = null;
