@@ -37,7 +37,7 @@ export async function build() {
   }, () => mustRun("cargo", ["xtask", "wasm"]));
 
   await stepUnlessFresh("package", {
-    inputs: ["client-wasm/pkg", "client-wasm/js", "client-wasm/tsconfig.json", "client-wasm/package.json", "scripts"],
+    inputs: ["client-wasm/pkg", "client-wasm/js", "client-wasm/tsconfig.json", "client-wasm/package.json", "README.md", "scripts"],
     outputs: ["client-wasm/dist"],
     settings,
   }, buildPackage);
@@ -76,6 +76,7 @@ async function buildInto(directory) {
 
   await writeDeclarations(directory, ENTRIES);
   for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) copyFileSync(path.join(root, name), path.join(directory, name));
+  copyFileSync(path.join(root, "README.md"), path.join(packageDirectory, "README.md")); // what npm shows
 }
 
 async function bundle(directory, name, options) {
