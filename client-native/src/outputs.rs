@@ -209,6 +209,11 @@ impl Driver {
                     channel.held.push(message);
                 }
             }
+            Verdict::Again => {
+                self.drain();
+                let verdict = self.session.accept_held(self.now(), slot, message.offset);
+                self.judge(slot, message, verdict);
+            }
             Verdict::Deliver => {
                 self.drain();
                 self.deliver(slot, &Item::Message(message));

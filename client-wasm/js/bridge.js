@@ -3,51 +3,7 @@
 // src/bridge.rs, which says what each does; the numbers here and there are in the same order.
 // @ts-check
 
-/**
- * The page's side of one client, made by `host()` below.
- * @typedef {object} Host
- * @property {string} _url
- * @property {new (url: string, protocol: string) => WebSocket} _socket
- * @property {WebSocket | undefined} _live  the socket to send on
- * @property {string | false} _health
- * @property {string | false} _witness
- * @property {number} _patience  ms for an answer of either
- * @property {string | (() => string | Promise<string>) | undefined} _ask  where the token comes from
- * @property {string | undefined} _token
- * @property {unknown} _info
- * @property {string} _client    a secret: stable per page load
- * @property {string} _producer  a secret: of this page's publishes
- * @property {{ name: string, from?: unknown, presence?: boolean | undefined }[]} _channels  by slot
- * @property {Map<string, number>} _slots   by name
- * @property {Map<string, number>} _epochs  interned: numbers from 1, the least recently seen first
- * @property {number} _last_epoch
- * @property {Map<number, { name: string, text: string }>} _outbox  payloads, by request id
- * @property {Map<number, any[]>} _held     frames behind a hole, by slot
- * @property {object[]} _rejoining          entries of the next hello or subscribe
- * @property {(() => void)[]} _watching     ends each listening to the page
- * @property {any} _frame                   the frame or entry that details are taken from
- * @property {any} _limits                  of the last welcome
- * @property {number[]} _outage             what the core told last of an outage, in the order of `learn` in src/bridge.rs
- * @property {string | null} _session
- * @property {string | null} _member
- * @property {(what: number, key?: number, ...numbers: number[]) => number} _input  the core's, for this client
- * @property {(what: number, a: number, b: number, c: number, d: number, e: number) => void} _told
- * @property {(slot: number, frame: any) => void} _delivered
- */
-
-const PROTOCOL = "rejoin.v1.json";
-
-/** Causes by number: the wire's closed list, in kinds. */
-export const CAUSES =
-  "offline silent lost|unreachable restart overload error|reinit not-ready forced|required expired denied|kicked replaced too-slow too-large protocol|frozen page-cache slept|blocked|closed"
-    .split("|")
-    .map((group) => group.split(" "));
-export const CAUSE = CAUSES.flat();
-
-export const WHYS = ["expired", "slow", "epoch"];
-
-// What the core is told: src/driver/input.rs says with which numbers. The first ones are frames, by their type here.
-const KINDS = ["message", "ping", "ok", "error", "live", "gap", "kick", "welcome", "reinit", "bye"];
+// What the core is told: src/driver/input.rs says with which numbers. The first ones are frames.
 const MESSAGE = 0;
 const KICK = 6;
 const WELCOME = 7;
@@ -55,6 +11,7 @@ const JOINED = 10;
 const WELCOMED = 11;
 const OTHER = 12;
 const UNLISTED = 13;
+const OPENED = 14;
 const CLOSED = 15;
 const PROBED = 16;
 const WITNESSED = 17;
@@ -75,21 +32,93 @@ const NOTHING = 8;
 /** What the page is told besides what the core says: something was refused. */
 const ERROR = 7;
 
-/** Its numbers, for each kind of frame. @type {((frame: any, host: Host) => any[])[]} */
-const NUMBERS = [
-  (frame, host) => [slot(host, frame), frame.offset],
-  (frame, host) => [intern(host, frame.epoch), frame.sum, ...(frame.retry?.window ?? [])],
-  (frame, host) => [frame.id, frame.offset, frame.duplicate, intern(host, frame.epoch), frame.since],
-  (frame) => [frame.id, frame.retry],
-  (frame, host) => [slot(host, frame)],
-  (frame, host) => [slot(host, frame), intern(host, frame.epoch), frame.offset ?? frame.to, WHYS.indexOf(frame.why)],
-  (frame, host) => [slot(host, frame)],
-  (frame, host) => [
-    intern(host, frame.epoch), intern(host, frame.node), frame.ping, frame.grace, ...(frame.retry?.window ?? []),
+/**
+ * The page's side of one client, made by `host()` below.
+ * @typedef {object} Host
+ * @property {string} _url
+ * @property {new (url: string, protocol: string) => WebSocket} _socket
+ * @property {WebSocket | undefined} _live  the socket to send on
+ * @property {string | false} _health
+ * @property {string | false} _witness
+ * @property {number} _patience  ms for an answer of either
+ * @property {string | (() => string | Promise<string>) | undefined} _ask  where the token comes from
+ * @property {string | undefined} _token
+ * @property {unknown} _info
+ * @property {string} _client    a secret: stable per page load
+ * @property {string} _producer  a secret: of this page's publishes
+ * @property {Channel[]} _channels             by slot
+ * @property {Map<string, Channel>} _named     by name
+ * @property {Map<string, number>} _epochs  interned: numbers from 1, the least recently seen first
+ * @property {number} _last_epoch
+ * @property {Map<number, Request>} _requests  what waits for an answer, by id
+ * @property {Map<number, any[]>} _held     frames behind a hole, by slot
+ * @property {object[]} _rejoining          entries of the next hello or subscribe
+ * @property {(() => void)[]} _watching     ends each listening to the page
+ * @property {any} _frame                   the frame or entry that details are taken from
+ * @property {any} _limits                  of the last welcome
+ * @property {number[]} _outage             what the core told last of an outage, in the order of `learn` in src/bridge.rs
+ * @property {string | null} _session
+ * @property {string | null} _member
+ * @property {(what: number, key?: number, at?: number, number?: number) => number} _input  the core's, for this client
+ * @property {(what: number, a: number, b: number, c: number, d: number, e: number) => void} _told
+ * @property {(slot: number, frame: any) => void} _delivered
+ */
+
+/**
+ * A channel that the page wants, or has given up and the core not yet forgotten.
+ * @typedef {object} Channel
+ * @property {string} _name
+ * @property {number} _slot  -1 until the core knows it
+ * @property {unknown} _from  where a first subscription begins
+ * @property {boolean} _presence
+ * @property {boolean} _wanted
+ */
+
+/**
+ * A publish, or another request of the page.
+ * @typedef {object} Request
+ * @property {string} _channel
+ * @property {string} _text  the payload of a publish; empty for any other request
+ * @property {(value: any) => void} _resolve
+ * @property {(error: any) => void} _reject
+ */
+
+/**
+ * The functions of src/js.rs.
+ * @typedef {object} Core
+ * @property {(flags: number) => number} create
+ * @property {(handle: number, what: number, ...numbers: any[]) => number} input
+ */
+
+const PROTOCOL = "rejoin.v1.json";
+
+/** Causes by number: the wire's closed list, in kinds. */
+export const CAUSES =
+  "offline silent lost|unreachable restart overload error|reinit not-ready forced|required expired denied|kicked replaced too-slow too-large protocol|frozen page-cache slept|blocked|closed"
+    .split("|")
+    .map((group) => group.split(" "));
+export const CAUSE = CAUSES.flat();
+
+export const WHYS = ["expired", "slow", "epoch"];
+
+/** The numbers of each frame that the core is told of; their order is that of its inputs. @type {Record<string, (frame: any, host: Host) => any[]>} */
+const READ = {
+  message: (frame, host) => [slot(host, frame), frame.offset],
+  ping: (frame, host) => [intern(host, frame.epoch), frame.sum, ...(frame.retry?.window ?? [])],
+  ok: (frame, host) => [frame.id, frame.offset, intern(host, frame.epoch), frame.since, frame.duplicate],
+  error: (frame) => [frame.id, frame.retry],
+  live: (frame, host) => [slot(host, frame)],
+  gap: (frame, host) => [
+    slot(host, frame), frame.offset ?? frame.to, intern(host, frame.epoch), WHYS.indexOf(frame.why),
   ],
-  (frame, host) => [intern(host, frame.epoch), ...(frame.window ?? [])],
-  (frame) => [frame.code, ...(frame.window ?? [])],
-];
+  kick: (frame, host) => [slot(host, frame)],
+  welcome: (frame, host) => [
+    intern(host, frame.epoch), frame.ping, ...(frame.retry?.window ?? [0, 0]), intern(host, frame.node), frame.grace,
+  ],
+  reinit: (frame, host) => [intern(host, frame.epoch), 0, ...(frame.window ?? [])],
+  bye: (frame) => [frame.code, 0, ...(frame.window ?? [])],
+};
+const KINDS = Object.keys(READ);
 
 /** Epoch strings kept, far above what the channels of a connection can have. */
 const EPOCHS_MAX = 4096;
@@ -106,11 +135,10 @@ const intern = (host, epoch) => {
 };
 
 /** The slot of the frame's channel; negative when it is not ours. @param {Host} host @param {any} frame */
-const slot = (host, frame) => host._slots.get(frame.channel) ?? -1;
+const slot = (host, frame) => host._named.get(frame.channel)?._slot ?? -1;
 
 /** 128 random bits. */
-const secret = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const secret = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 /** Clients by handle. @type {Host[]} */
 const hosts = [];
@@ -126,10 +154,10 @@ export const host = (given) => ({
   _client: secret(),
   _producer: secret(),
   _channels: [],
-  _slots: new Map(),
+  _named: new Map(),
   _epochs: new Map(),
   _last_epoch: 0,
-  _outbox: new Map(),
+  _requests: new Map(),
   _held: new Map(),
   _rejoining: [],
   _watching: [],
@@ -142,23 +170,23 @@ export const host = (given) => ({
   _input: () => 0,
 });
 
-/** What a host tells of the browser, in the bits of `flags` in src/js.rs. @param {Host} host */
-export const flags = (host) =>
-  (host._ask === undefined ? 0 : 1) +
-  (host._health ? 2 : 0) +
-  (host._witness ? 4 : 0) +
-  (globalThis.navigator?.onLine === false ? 0 : 8) +
-  (globalThis.document?.hidden ? 0 : 16);
-
 /**
- * Begins the first attempt of a client that the core has made.
- * @param {Host} host @param {number} handle @param {Host["_input"]} input
+ * Begins the first attempt. `numbers` are those that `create` in src/js.rs reads.
+ * @param {Host} host @param {Core} core @param {number[]} numbers
  */
-export function start(host, handle, input) {
+export function start(host, core, numbers) {
+  rest = numbers;
+  const handle = core.create(
+    (host._ask === undefined ? 0 : 1) +
+      (host._health ? 2 : 0) +
+      (host._witness ? 4 : 0) +
+      (globalThis.navigator?.onLine === false ? 0 : 8) +
+      (globalThis.document?.hidden ? 0 : 16),
+  );
   hosts[handle] = host;
-  host._input = input;
+  host._input = core.input.bind(undefined, handle);
   watch(host);
-  input(START);
+  host._input(START);
 }
 
 /** The end. @param {Host} host */
@@ -167,6 +195,14 @@ export function close(host) {
   host._input = () => 0;
   delete hosts[hosts.indexOf(host)];
   for (const end of host._watching) end();
+}
+
+/** Lets the core want a channel. @param {Host} host @param {Channel} channel */
+export function join(host, channel) {
+  const slot = host._input(SUBSCRIBE, 0, hash(channel._name));
+  channel._slot = slot;
+  host._channels[slot] = channel;
+  host._input(FLUSH);
 }
 
 /** FNV-1a, 32 bits, of a channel's name (ASCII by its grammar). @param {string} name */
@@ -228,12 +264,13 @@ export function construct(client, id) {
   }
 }
 
-/** @param {number} client @param {number} input @param {number} id */
-export function listener(client, input, id) {
+/** @param {number} client @param {number} id */
+export function listener(client, id) {
   const host = /** @type {Host} */ (hosts[client]);
-  return input === MESSAGE
-    ? (/** @type {MessageEvent} */ event) => receive(host, id, event.data)
-    : (/** @type {CloseEvent} */ event) => void host._input(input, id, event.code);
+  return (/** @type {any} */ { type, data, code }) => {
+    if (type === "message") receive(host, id, data);
+    else host._input(type === "open" ? OPENED : CLOSED, id, code);
+  };
 }
 
 /** @param {Host} host @param {number} socket @param {string} text */
@@ -245,6 +282,18 @@ function receive(host, socket, text) {
     // nothing that a server of this protocol sends, and yet a sign of life
   }
   for (const frame of Array.isArray(frames) ? frames : [frames]) handle(host, socket, frame);
+}
+
+/** @type {any[]} */
+let rest = [];
+
+/** A further number of the input under way. @param {number} at */
+export const more = (at) => rest[at];
+
+/** An input of many numbers. @param {Host} host @param {number} what @param {number} key @param {any[]} numbers */
+function give(host, what, key, [at, number, ...others]) {
+  rest = others;
+  return host._input(what, key, at, number);
 }
 
 /** @param {Host} host @param {number} socket @param {any} frame */
@@ -259,26 +308,23 @@ function handle(host, socket, frame) {
     else if (type === "join" || type === "leave") host._delivered(slot(host, frame), frame);
     return;
   }
-  const numbers = /** @type {any} */ (NUMBERS[kind])(frame, host);
+  const numbers = /** @type {any} */ (READ[type])(frame, host);
   if (kind === WELCOME) {
     host._session = frame.session;
     host._member = frame.member;
     host._limits = frame.limits ?? {};
   }
-  if (host._input(kind, socket, ...numbers) && kind === WELCOME) {
-    for (const at of host._slots.values()) {
-      const entry = listed(host, frame, at);
+  if (give(host, kind, socket, numbers) && kind === WELCOME) {
+    for (const { _name, _slot } of host._named.values()) {
+      const entry = frame.channels?.[_name];
       if (!entry) continue;
       host._frame = entry;
-      if (entry.error) host._input(KICK, socket, at);
-      else host._input(JOINED, socket, at, intern(host, entry.epoch), entry.since, entry.offset);
+      if (entry.error) host._input(KICK, socket, _slot);
+      else give(host, JOINED, socket, [_slot, entry.offset, intern(host, entry.epoch), entry.since]);
     }
     host._input(WELCOMED, socket);
   }
 }
-
-/** What a frame with `channels` says of a slot's channel. @param {Host} host @param {any} frame @param {number} at */
-const listed = (host, frame, at) => frame.channels?.[host._channels[at]?.name ?? ""];
 
 /**
  * Offers a publication; the core gives the verdict, and has told before what goes with it.
@@ -292,6 +338,7 @@ function offer(host, input, socket, at, frame) {
     if (held) held.push(frame);
     else host._held.set(at, [frame]);
   }
+  if (verdict === 3) offer(host, HELD, 0, at, frame);
 }
 
 /** @param {Host} host @param {object | string} frame */
@@ -314,17 +361,17 @@ const FRAMES = [
     why: cause ? { cause: CAUSE[cause - 1], code, ms, attempts } : undefined,
   }),
   (host, _slot, id) => ({ type: "subscribe", id, ...host._rejoining.pop() }),
-  (host, slot, id) => ({ type: "unsubscribe", id, channel: host._channels[slot]?.name }),
+  (host, slot, id) => ({ type: "unsubscribe", id, channel: host._channels[slot]?._name }),
   (host, _, id, seq, again) => {
-    const publish = /** @type {{ name: string, text: string }} */ (host._outbox.get(id));
-    return `{"type":"publish","id":${id},"channel":"${publish.name}","seq":${seq}${
+    const { _channel, _text } = /** @type {Request} */ (host._requests.get(id));
+    return `{"type":"publish","id":${id},"channel":"${_channel}","seq":${seq}${
       again < 0 ? "" : `,"again":${again}`
-    },"data":${publish.text}}`;
+    },"data":${_text}}`;
   },
   (host, slot, id, after, before) => ({
     type: "history",
     id,
-    channel: host._channels[slot]?.name,
+    channel: host._channels[slot]?._name,
     after,
     before,
     limit: Math.min(before - after - 1, 1000), // the most that a server gives; the rest is asked for then
@@ -346,15 +393,15 @@ const ACTIONS = [
   // Probe
   (host, probe) =>
     ask(host, host._health, "cors", async (response) => {
-      if (response.status >= 500) return 2;
-      const health = await response.json();
-      if (health.accepting) return 1;
-      if (health.why === "origin") return 5;
-      return health.accepting === false ? (health.why === "not-ready" ? 1e9 : 10) + (health.retry | 0) : 0;
-    }).then((answer) => host._input(PROBED, probe, answer)),
+      if (response.status >= 500) return ["error"];
+      const { accepting, why, retry } = await response.json();
+      return accepting ? ["accepting"] : accepting === false ? [why === "origin" || why === "not-ready" ? why : "overload", retry] : [];
+    }).then(([found, retry]) => host._input(PROBED, probe, retry, HEALTH.indexOf(found))),
   // Witness: any answer will do, readable or not.
   (host, probe) =>
-    ask(host, host._witness, "no-cors", async () => 1).then((answer) => host._input(WITNESSED, probe, +(answer < 2))),
+    ask(host, host._witness, "no-cors", async () => ["accepting"]).then(([found]) =>
+      host._input(WITNESSED, probe, +(found === "accepting")),
+    ),
   // Release
   (host, slot) => {
     for (const frame of discard(host, slot)) offer(host, HELD, 0, slot, frame);
@@ -362,17 +409,17 @@ const ACTIONS = [
   discard,
   // Forget: unless the name has been subscribed anew, in another slot.
   (host, slot) => {
-    const name = host._channels[slot]?.name ?? "";
-    if (host._slots.get(name) === slot) host._slots.delete(name);
+    const name = /** @type {Channel} */ (host._channels[slot])._name;
+    if (host._named.get(name)?._slot === slot) host._named.delete(name);
     delete host._channels[slot];
     host._held.delete(slot);
   },
   // Rejoining
   (host, slot, epoch, offset) => {
-    const { name, from, presence } = /** @type {Host["_channels"][0]} */ (host._channels[slot]);
+    const { _name, _from, _presence } = /** @type {Channel} */ (host._channels[slot]);
     const known = [...host._epochs].find(([, number]) => number === epoch);
-    const where = known ? { epoch: known[0], offset } : { from };
-    host._rejoining.push({ channel: name, ...where, presence });
+    const where = known ? { epoch: known[0], offset } : { from: _from };
+    host._rejoining.push({ channel: _name, ...where, presence: _presence || undefined });
   },
   // Filled
   (host, slot) => {
@@ -380,10 +427,10 @@ const ACTIONS = [
   },
   // Repair: what the server's list lacks; and given up, on the wire, what nobody here knows.
   (host) => {
-    const frame = host._frame;
-    for (const slot of host._slots.values()) if (!listed(host, frame, slot)) host._input(UNLISTED, 0, slot);
-    for (const channel of Object.keys(frame.channels ?? {})) {
-      if (!host._slots.has(channel)) transmit(host, { type: "unsubscribe", id: 0, channel });
+    const listed = host._frame.channels ?? {};
+    for (const { _name, _slot } of host._named.values()) if (!Object.hasOwn(listed, _name)) host._input(UNLISTED, 0, _slot);
+    for (const channel of Object.keys(listed)) {
+      if (!host._named.has(channel)) transmit(host, { type: "unsubscribe", id: 0, channel });
     }
   },
 ];
@@ -410,15 +457,18 @@ function discard(host, slot) {
   return held;
 }
 
+/** What a probe finds, by number; what is not here is unknown. */
+const HEALTH = ["", "accepting", "error", "failed", "timeout", "origin", "overload", "not-ready"];
+
 /**
- * Numbers for `health` in src/driver/input.rs.
- * @param {Host} host @param {string | false} url @param {RequestMode} mode @param {(response: Response) => Promise<number>} read
+ * Asks a URL. Resolves to what was found, of `HEALTH`, and the ms to wait when it says so.
+ * @param {Host} host @param {string | false} url @param {RequestMode} mode @param {(response: Response) => Promise<any[]>} read
  */
 function ask(host, url, mode, read) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), host._patience);
   return fetch(/** @type {string} */ (url), { cache: "no-store", credentials: "omit", mode, signal: stop.signal })
-    .then((response) => read(response).catch(() => 0))
-    .catch(() => (stop.signal.aborted ? 4 : 3))
+    .then((response) => read(response).catch(() => []))
+    .catch(() => [stop.signal.aborted ? "timeout" : "failed"])
     .finally(() => clearTimeout(timer));
 }

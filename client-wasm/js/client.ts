@@ -1,10 +1,10 @@
 /** The page's API. It checks what the page gives, and turns numbers into events; what happens is decided by the core. */
 
 import {
-  CAUSE, CAUSES, FLUSH, OUTAGE, PUBLISH, REQUEST, RETRY, SUBSCRIBE, UNSUBSCRIBE, WHYS,
-  close, flags, hash, host as newHost, start, transmit,
+  CAUSE, CAUSES, FLUSH, OUTAGE, PUBLISH, REQUEST, RETRY, UNSUBSCRIBE, WHYS,
+  close, host as newHost, join, start, transmit,
 } from "./bridge.js";
-import type { Host } from "./bridge.js";
+import type { Core, Host, Channel as HostChannel } from "./bridge.js";
 import { Listeners } from "./listeners.js";
 import type { On } from "./listeners.js";
 
@@ -164,60 +164,55 @@ const FRAME_BYTES = 1 << 20;
 /** What `_told` says: the last orders of src/bridge.rs, and an error. */
 const enum Told { State, Disconnect, Cause, Reconnect, Gap, Status, Settled, Error }
 
-/** The functions of src/js.rs. */
-export interface Core {
-  create(
-    seed: number, base: number, cap: number, connectTimeout: number, probeTimeout: number,
-    count: number, bytes: number, flags: number,
-  ): number;
-  input(handle: number, what: number, key?: number, ...numbers: number[]): number;
-}
-
 type Settle = { resolve: (value: any) => void; reject: (error: RejoinError) => void };
 
 /** One channel of a socket, shared by every subscription to it. */
-interface Channel {
-  name: string;
-  slot: number | undefined;
-  state: SubscriptionState;
-  presence: boolean;
-  error: RejoinError | undefined;
-  subscriptions: Set<Subscription<any>>;
+interface Channel extends HostChannel {
+  _state: SubscriptionState;
+  _error: RejoinError | undefined;
+  _subscriptions: Set<Subscription<any>>;
 }
 
 const wrong = (name: string, must: string, given: unknown) =>
   new TypeError(`rejoin: ${name} must be ${must}, not ${typeof given === "string" ? `"${given}"` : String(given)}`);
 
-const shout = (error: unknown) => console.error("rejoin: a listener threw", error);
+const closed = (channel?: string) => new RejoinError("closed", "the socket is closed", false, channel);
+
+/** What the server, or the browser, refused. */
+const refusal = (frame: any, channel?: string) =>
+  new RejoinError(
+    String(frame?.code ?? "error"), String(frame?.message ?? "refused by the server"), !!frame?.retry, channel ?? frame?.channel,
+  );
 
 /** Interest in one channel. */
 export class Subscription<T = unknown> {
   /** Resolves when subscribed, for the first time; rejects when denied or closed. */
   readonly ready: Promise<void>;
   /** @internal */
-  _listeners = new Listeners<SubscriptionEvents>(shout);
+  _listeners = new Listeners<SubscriptionEvents & { message: Message<T> }>();
   /** @internal */
-  _settle!: Settle | undefined;
+  _ready!: Settle;
   #own = true;
 
   /** @internal */
   constructor(
     readonly _socket: Socket,
     readonly _channel: Channel,
-    readonly _listener: ((message: Message<T>) => void) | undefined,
+    listener: ((message: Message<T>) => void) | undefined,
   ) {
-    this.ready = new Promise((resolve, reject) => (this._settle = { resolve, reject }));
+    this.ready = new Promise((resolve, reject) => (this._ready = { resolve, reject }));
     this.ready.catch(() => {}); // who does not ask is not to be troubled
-    _channel.subscriptions.add(this);
+    if (listener) this._listeners.on("message", listener);
+    _channel._subscriptions.add(this);
     this._tell();
   }
 
   get channel(): string {
-    return this._channel.name;
+    return this._channel._name;
   }
 
   get state(): SubscriptionState {
-    return this.#own ? this._channel.state : "unsubscribed";
+    return this.#own ? this._channel._state : "unsubscribed";
   }
 
   readonly on: On<SubscriptionEvents> = (event, listener, options) =>
@@ -227,9 +222,8 @@ export class Subscription<T = unknown> {
   unsubscribe(): void {
     if (!this.#own) return;
     this.#own = false;
-    this._channel.subscriptions.delete(this);
-    this._settle?.reject(new RejoinError("closed", `unsubscribed from ${this.channel}`));
-    this._settle = undefined;
+    this._channel._subscriptions.delete(this);
+    this._ready.reject(new RejoinError("closed", `unsubscribed from ${this.channel}`));
     this._socket._leave(this._channel);
     this._listeners.emit("state", { state: "unsubscribed" });
   }
@@ -239,13 +233,11 @@ export class Subscription<T = unknown> {
     return this._socket._request({ type: "presence", channel: this.channel }).then(presence);
   }
 
-  /** @internal */
+  /** @internal Only the first word counts. */
   _tell(): void {
-    const { state, error } = this._channel;
-    if (state === "subscribed") this._settle?.resolve(undefined);
-    else if (error) this._settle?.reject(error);
-    else return;
-    this._settle = undefined;
+    const { _state, _error } = this._channel;
+    if (_state === "subscribed") this._ready.resolve(undefined);
+    else if (_error) this._ready.reject(_error);
   }
 }
 
@@ -258,23 +250,25 @@ const presence = (frame: any): Presence => ({
 /** A connection that outlives its sockets. */
 export class Socket {
   /** @internal */
-  _listeners = new Listeners<SocketEvents>(shout);
+  _listeners = new Listeners<SocketEvents>();
   #host: Host;
   #started = false;
   #state: State = "connecting";
   /** Why it ended for good, until `retry()`. */
   #final: Cause | undefined;
   #failure: RejoinError | undefined;
-  #channels = new Map<string, Channel>();
-  #bySlot: Channel[] = [];
-  #settles = new Map<number, Settle>();
   /** Calls made before the module has loaded. */
   #waiting: (() => void)[] = [];
 
   /** @internal */
   constructor(load: () => Core | Promise<Core>, url: string, options: Options) {
     this.#host = newHost({ ...read(url, options), _told: this.#told, _delivered: this.#delivered });
-    const core = load();
+    let core;
+    try {
+      core = load();
+    } catch (error) {
+      throw explain(error);
+    }
     if (core instanceof Promise) {
       core.then((core) => this.#start(core, options)).catch((error) => this.#broken(error));
     } else {
@@ -303,7 +297,9 @@ export class Socket {
 
   /** Publishes that wait for the server's answer. */
   get pending(): number {
-    return this.#started ? this.#host._outbox.size : this.#waiting.length;
+    return this.#started
+      ? [...this.#host._requests.values()].filter(({ _text }) => _text).length
+      : this.#waiting.length;
   }
 
   /** What is known of the outage under way; its `retryInMs` is read live. Null while all is well. */
@@ -326,44 +322,32 @@ export class Socket {
     if (listener !== undefined && typeof listener !== "function") throw wrong("listener", "a function", listener);
     check("subscribe", options, {
       from: [(it) => it === "now" || it === "last" || natural((it as any)?.rewind), '"now", "last" or {rewind: n}'],
-      presence: [(it) => typeof it === "boolean", "true or false"],
+      presence: flag,
     });
-    const known = this.#channels.get(channel);
-    const shared = known ?? this.#channel(channel, options);
-    if (known && options.presence && !known.presence) this.#wantPresence(known);
+    const known = this.#host._named.get(channel) as Channel | undefined;
+    const shared = known?._wanted ? known : this.#channel(channel, options);
+    if (options.presence && !shared._presence) this.#wantPresence(shared);
     return new Subscription<T>(this, shared, listener);
   }
 
   /** Publishes JSON. Resolves when the server has accepted it; while away it waits, unless `queue` is false. */
-  publish(
+  async publish(
     channel: string,
     data: unknown,
     options: { queue?: boolean } = {},
   ): Promise<{ offset: number; duplicate: boolean }> {
-    return new Promise((resolve, reject) => {
-      check("publish", options, { queue: [(it) => typeof it === "boolean", "true or false"] });
-      const fail = (code: string, message: string, retryable = false, cause?: unknown) =>
-        reject(new RejoinError(code, message, retryable, channel, cause));
-      if (typeof channel !== "string" || !CHANNEL.test(channel)) {
-        return fail("bad_channel", `not a channel's name: ${channel}`);
-      }
-      const text = JSON.stringify(data); // throws what JSON throws
-      if (text === undefined) return fail("bad_request", `${typeof data} is not JSON`);
-      const bytes = utf8(text);
-      const limit: number = this.#host._limits.frame ?? FRAME_BYTES;
-      if (bytes + channel.length + 128 > limit) {
-        return fail("too_large", `a frame is at most ${limit} bytes`);
-      }
-      this.#run(() => {
-        if (this.#final) return fail(...this.#ended());
-        const id = this.#host._input(PUBLISH, bytes, +(options.queue !== false));
-        if (id === -1) return fail("not_connected", "not connected, and not to be queued", true);
-        if (id < 0) return fail("queue_full", "too much waits to be published", true);
-        this.#host._outbox.set(id, { name: channel, text });
-        this.#settles.set(id, { resolve, reject });
-        this.#host._input(FLUSH);
-      });
-    });
+    check("publish", options, { queue: flag });
+    if (typeof channel !== "string" || !CHANNEL.test(channel)) {
+      throw new RejoinError("bad_channel", `not a channel's name: ${channel}`, false, channel);
+    }
+    const text = JSON.stringify(data); // throws what JSON throws
+    if (text === undefined) throw new RejoinError("bad_request", `${typeof data} is not JSON`, false, channel);
+    const bytes = new TextEncoder().encode(text).length;
+    const limit: number = this.#host._limits.frame ?? FRAME_BYTES;
+    if (bytes + channel.length + 128 > limit) {
+      throw new RejoinError("too_large", `a frame is at most ${limit} bytes`, false, channel);
+    }
+    return this.#ask(channel, text, () => this.#host._input(PUBLISH, bytes, +(options.queue !== false)));
   }
 
   /** Tries now, and leaves a final end. At most once per second; without effect after `close()`. */
@@ -383,22 +367,30 @@ export class Socket {
 
   /** @internal */
   _leave(channel: Channel): void {
-    if (channel.subscriptions.size || this.#channels.get(channel.name) !== channel) return;
-    this.#channels.delete(channel.name);
-    this.#run(() => channel.slot !== undefined && this.#host._input(UNSUBSCRIBE, 0, channel.slot));
+    if (channel._subscriptions.size || !channel._wanted) return;
+    channel._wanted = false;
+    this.#run(() => this.#host._input(UNSUBSCRIBE, 0, channel._slot));
   }
 
   /** @internal */
   _request(frame: { type: string; channel: string }): Promise<any> {
+    return this.#ask(frame.channel, "", () => {
+      const id = this.#host._input(REQUEST);
+      if (id) transmit(this.#host, { ...frame, id });
+      return id;
+    });
+  }
+
+  /** Keeps a request until it is answered. `begin` gives its id, or says why there is none: see `PUBLISH`. */
+  #ask(channel: string, text: string, begin: () => number): Promise<any> {
     return new Promise((resolve, reject) => {
-      const fail = (code: string, message: string, retryable: boolean) =>
-        reject(new RejoinError(code, message, retryable, frame.channel));
+      const fail = (code: string, message: string) => reject(new RejoinError(code, message, true, channel));
       this.#run(() => {
-        if (this.#final) return fail(...this.#ended());
-        const id = this.#host._input(REQUEST);
-        if (!id) return fail("not_connected", "not connected", true);
-        this.#settles.set(id, { resolve, reject });
-        transmit(this.#host, { ...frame, id });
+        const id = this.#final ? -3 : begin();
+        if (id === -3) return reject(this.#ended(channel));
+        if (id === -2) return fail("queue_full", "too much waits to be published");
+        if (id < 1) return fail("not_connected", "not connected, and not to be queued");
+        this.#host._requests.set(id, { _channel: channel, _text: text, _resolve: resolve, _reject: reject });
         this.#host._input(FLUSH);
       });
     });
@@ -409,11 +401,9 @@ export class Socket {
     const { backoff = {}, connectTimeout = 10_000, queue = {} } = options;
     const { base = 1_000, cap = 30_000 } = backoff;
     const { count = 1_000, bytes = 1 << 20 } = queue;
-    const host = this.#host;
     const seed = Math.random() * 2 ** 53;
     this.#started = true;
-    const handle = core.create(seed, base, cap, connectTimeout, host._patience, count, bytes, flags(host));
-    start(host, handle, core.input.bind(undefined, handle));
+    start(this.#host, core, [seed, base, cap, connectTimeout, this.#host._patience, count, bytes]);
     for (const call of this.#waiting.splice(0)) call();
   }
 
@@ -425,51 +415,46 @@ export class Socket {
 
   /** The module could not be loaded: one error, which every later call rejects with, and the end. */
   #broken(error: unknown): void {
-    const { code, message } = (this.#failure = explain(error));
-    this._listeners.emit("error", { code, message, retryable: false, channel: undefined });
+    this.#refused((this.#failure = explain(error)));
     this.close();
+  }
+
+  #refused({ code, message, retryable, channel }: RejoinError): void {
+    this._listeners.emit("error", { code, message, retryable, channel });
   }
 
   #channel(name: string, { from, presence = false }: SubscribeOptions): Channel {
     const channel: Channel = {
-      name,
-      slot: undefined,
-      state: "subscribing",
-      presence,
-      error: undefined,
-      subscriptions: new Set(),
+      _name: name,
+      _slot: -1,
+      _from: from,
+      _presence: presence,
+      _wanted: true,
+      _state: "subscribing",
+      _error: undefined,
+      _subscriptions: new Set(),
     };
     if (this.#final === "closed") {
-      channel.state = "unsubscribed";
-      channel.error = new RejoinError("closed", "the socket is closed", false, name);
+      channel._state = "unsubscribed";
+      channel._error = closed(name);
       return channel;
     }
-    this.#channels.set(name, channel);
-    this.#run(() => {
-      if (this.#channels.get(name) !== channel) return; // given up before it began
-      const host = this.#host;
-      const slot = (channel.slot = host._input(SUBSCRIBE, hash(name)));
-      this.#bySlot[slot] = channel;
-      host._channels[slot] = { name, from, presence: channel.presence || undefined };
-      host._slots.set(name, slot);
-      host._input(FLUSH);
-    });
+    this.#host._named.set(name, channel);
+    this.#run(() => channel._wanted && join(this.#host, channel));
     return channel;
   }
 
   /** A later subscription asks for presence on a live channel: the same subscribe again, which replays nothing. */
   #wantPresence(channel: Channel): void {
-    channel.presence = true;
-    const kept = channel.slot === undefined ? undefined : this.#host._channels[channel.slot];
-    if (kept) kept.presence = true;
-    if (channel.state !== "subscribed") return;
-    const frame = { type: "subscribe", channel: channel.name, presence: true };
+    channel._presence = true;
+    if (channel._state !== "subscribed") return;
+    const frame = { type: "subscribe", channel: channel._name, presence: true };
     this._request(frame).then((answer) => this.#present(channel, answer), () => {});
   }
 
   #present(channel: Channel, frame: any): void {
     if (frame?.version === undefined) return;
-    for (const { _listeners } of channel.subscriptions) _listeners.emit("presence", presence(frame));
+    for (const { _listeners } of channel._subscriptions) _listeners.emit("presence", presence(frame));
   }
 
   #outage(): Outage | undefined {
@@ -477,8 +462,10 @@ export class Socket {
     if (!host._input(OUTAGE)) return undefined;
     const [cause, confidence, ago, attempt, willRetry, retryIn, socket, code, online, probe, witness] =
       host._outage as [number, number, number, number, number, number, number, number, number, number, number];
+    const name = CAUSE[cause]!;
     return {
-      ...named(cause),
+      cause: name as Cause,
+      kind: KINDS[CAUSES.findIndex((group) => group.includes(name))]!,
       confidence: CONFIDENCES[confidence]!,
       evidence: {
         socket: ENDS[socket]!,
@@ -495,31 +482,23 @@ export class Socket {
   }
 
   /** Why calls fail after the end. */
-  #ended(): [code: string, message: string, retryable: boolean] {
-    if (this.#failure) return [this.#failure.code, this.#failure.message, false];
+  #ended(channel: string): RejoinError {
+    const { code, message } = this.#failure ?? {};
+    if (code) return new RejoinError(code, message!, false, channel);
     const cause = this.#final!;
-    return [cause.replaceAll("-", "_"), `the socket is closed: ${cause}`, cause !== "closed"];
+    const retryable = cause !== "closed";
+    return new RejoinError(cause.replaceAll("-", "_"), `the socket is closed: ${cause}`, retryable, channel);
   }
 
   #delivered = (slot: number, frame: any): void => {
-    const channel = this.#bySlot[slot];
-    if (!channel) return;
-    const { type, channel: name, data, offset, from, at, member, user, info } = frame;
-    for (const subscription of [...channel.subscriptions]) {
-      if (type !== "message") {
-        subscription._listeners.emit(type, { member, user, info });
-        continue;
-      }
-      try {
-        subscription._listener?.({ channel: name, data, offset, from, at });
-      } catch (error) {
-        shout(error);
-      }
-    }
+    const { type, channel, data, offset, from, at, member, user, info } = frame;
+    const event = type === "message" ? { channel, data, offset, from, at } : { member, user, info };
+    const to = this.#host._channels[slot] as Channel | undefined;
+    for (const { _listeners } of [...(to?._subscriptions ?? [])]) _listeners.emit(type, event as any);
   };
 
   #told = (what: number, a: number, b: number, c: number, d: number, e: number): void => {
-    const { _frame: frame } = this.#host;
+    const { _frame: frame, _channels: channels } = this.#host;
     const emit = this._listeners.emit.bind(this._listeners) as Listeners<SocketEvents>["emit"];
     if (what === Told.State) {
       const cause = c < 0 ? null : (CAUSE[c] as Cause);
@@ -536,50 +515,39 @@ export class Socket {
     } else if (what === Told.Reconnect) {
       emit("reconnect", { cause: CAUSE[a] as Cause, downtimeMs: c, attempts: b, recovered: d, gaps: e });
     } else if (what === Told.Gap) {
-      const channel = this.#bySlot[a]!.name;
-      emit("gap", { channel, from: c, to: d < 0 ? null : d, why: WHYS[b] as "expired" });
+      emit("gap", { channel: channels[a]!._name, from: c, to: d < 0 ? null : d, why: WHYS[b] as "expired" });
     } else if (what === Told.Status) {
-      this.#status(this.#bySlot[a]!, STATUSES[b]!, frame);
+      this.#status(channels[a] as Channel, STATUSES[b]!, frame);
     } else if (what === Told.Settled) {
       this.#settled(a, b, c, d, frame);
     } else {
-      emit("error", refusal(frame));
+      this.#refused(refusal(frame));
     }
   };
 
   #status(channel: Channel, state: SubscriptionState, frame: any): void {
-    channel.state = state;
-    channel.error = undefined;
-    if (state === "denied") {
-      const { code, message, retryable } = refusal(frame?.error ?? frame);
-      channel.error = new RejoinError(code, message, retryable, channel.name);
-      this._listeners.emit("error", { code, message, retryable, channel: channel.name });
-    } else if (state === "unsubscribed") {
-      channel.error = new RejoinError("closed", "the socket is closed", false, channel.name);
-    }
-    for (const subscription of [...channel.subscriptions]) {
+    const name = channel._name;
+    channel._state = state;
+    channel._error = state === "unsubscribed" ? closed(name) : undefined;
+    if (state === "denied") this.#refused((channel._error = refusal(frame?.error ?? frame, name)));
+    for (const subscription of [...channel._subscriptions]) {
       subscription._tell();
       subscription._listeners.emit("state", { state });
     }
-    if (state === "subscribed" && channel.presence) this.#present(channel, frame);
+    if (state === "subscribed" && channel._presence) this.#present(channel, frame);
   }
 
   #settled(id: number, outcome: number, offset: number, duplicate: number, frame: any): void {
-    const settle = this.#settles.get(id);
-    this.#settles.delete(id);
-    const sent = this.#host._outbox.get(id);
-    this.#host._outbox.delete(id);
-    if (outcome === 0) {
-      // A publish is told what it became, a request its answer.
-      settle?.resolve(sent ? { offset, duplicate: !!duplicate } : frame);
-    } else if (outcome === 1) {
-      const { code, message, retryable } = refusal(frame);
-      settle?.reject(new RejoinError(code, message, retryable, sent?.name));
-    } else if (outcome === 2) {
-      settle?.reject(new RejoinError("not_connected", "the connection ended before the answer", true));
-    } else {
-      settle?.reject(new RejoinError("closed", "the socket was closed by the page", false, sent?.name));
-    }
+    const requests = this.#host._requests;
+    const request = requests.get(id);
+    if (!request) return;
+    const { _channel, _text, _resolve, _reject } = request;
+    requests.delete(id);
+    // A publication is told what it became, a request its answer.
+    if (outcome === 0) _resolve(_text ? { offset, duplicate: !!duplicate } : frame);
+    else if (outcome === 1) _reject(refusal(frame, _channel));
+    else if (outcome === 2) _reject(new RejoinError("not_connected", "the connection ended before the answer", true, _channel));
+    else _reject(closed(_channel));
   }
 
   #end(cause: Cause): void {
@@ -587,37 +555,16 @@ export class Socket {
     if (this.#started) return;
     // Before the module has loaded nobody else tells them.
     for (const call of this.#waiting.splice(0)) call();
-    for (const channel of this.#channels.values()) this.#status(channel, "unsubscribed", undefined);
+    for (const channel of this.#host._named.values()) this.#status(channel as Channel, "unsubscribed", undefined);
   }
 }
-
-const named = (cause: number): { cause: Cause; kind: Kind } => ({
-  cause: CAUSE[cause] as Cause,
-  kind: KINDS[CAUSES.findIndex((group) => group.includes(CAUSE[cause]!))]!,
-});
-
-const refusal = (frame: any): { code: string; message: string; retryable: boolean; channel: string | undefined } => ({
-  code: String(frame?.code ?? "error"),
-  message: String(frame?.message ?? "refused by the server"),
-  retryable: !!frame?.retry,
-  channel: frame?.channel,
-});
-
-/** Bytes of a text in UTF-8, counted without making them. */
-const utf8 = (text: string): number => {
-  let bytes = text.length;
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
-  }
-  return bytes;
-};
 
 type Rule = [ok: (value: unknown) => boolean, must: string];
 const natural = (it: unknown) => Number.isSafeInteger(it) && (it as number) >= 0;
 const ms: Rule = [(it) => natural(it) && (it as number) > 0 && (it as number) < 2 ** 31, "milliseconds above 0"];
 const count: Rule = [(it) => natural(it) && (it as number) < 2 ** 31, "a whole number"];
 const object: Rule = [(it) => !!it && typeof it === "object" && !Array.isArray(it), "an object"];
+const flag: Rule = [(it) => typeof it === "boolean", "true or false"];
 const place: Rule = [(it) => it === false || (typeof it === "string" && it !== ""), "a URL or false"];
 
 const OPTIONS: Record<keyof Options, Rule> = {
@@ -687,15 +634,7 @@ const explain = (error: unknown): RejoinError => {
 };
 
 /** Makes `connect` over a way of loading the core: at once, or by a promise that is loaded once for all sockets. */
-export function connector(load: () => Core | Promise<Core>) {
-  return function connect(url: string, options: Options = {}): Socket {
-    const loaded = () => {
-      try {
-        return load();
-      } catch (error) {
-        throw explain(error);
-      }
-    };
-    return new Socket(loaded, url, options);
-  };
-}
+export const connector =
+  (load: () => Core | Promise<Core>) =>
+  (url: string, options: Options = {}): Socket =>
+    new Socket(load, url, options);

@@ -1,9 +1,10 @@
 /** The default entry: the core is inlined, and compiled at the first `connect()`. */
 
+// First, since gzip does best with it at the very beginning of the bundle.
+import bytes from "../pkg/core_bg.wasm";
 import { create, initSync, input } from "../pkg/core.js";
 import { connector } from "./client.js";
-import type { Core } from "./client.js";
-import bytes from "../pkg/core_bg.wasm";
+import type { Core } from "./bridge.js";
 
 // Named one by one, so that the glue's other way of loading is left out.
 const core: Core = { create, input };

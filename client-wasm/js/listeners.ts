@@ -9,8 +9,6 @@ export type On<Events> = <Name extends keyof Events>(
 export class Listeners<Events> {
   #by = new Map<keyof Events, Set<{ run: (event: any) => void }>>();
 
-  constructor(readonly _shout: (error: unknown) => void) {}
-
   /** Returns a disposer. The same function twice is two listeners. */
   on: On<Events> = (event, listener, { signal } = {}) => {
     if (typeof listener !== "function") {
@@ -35,7 +33,7 @@ export class Listeners<Events> {
       try {
         run(value);
       } catch (error) {
-        this._shout(error);
+        console.error("rejoin: a listener threw", error);
       }
     }
   }

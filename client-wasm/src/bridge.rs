@@ -44,6 +44,8 @@ pub(crate) enum Order {
 extern "C" {
     /// Wall-clock milliseconds that never run backwards and do not stand still while the machine sleeps.
     pub(crate) fn clock() -> f64;
+    /// A further number of the input under way; NaN when there is none.
+    pub(crate) fn more(at: i32) -> f64;
     /// Does what an [`Order`] says, for one client.
     pub(crate) fn perform(client: i32, order: i32, a: i32, b: i32, c: f64, d: f64, e: f64);
     /// What is known of an outage, kept by bridge.js until the page has read it; in the order of `Facts` there.
@@ -65,6 +67,6 @@ extern "C" {
     /// A new socket, kept as the one to send on. One that the browser refuses to make is told to the page as an error,
     /// and is a socket that closes at once.
     pub(crate) fn construct(client: i32, socket: i32) -> WebSocket;
-    /// A listener that hands an event of a socket to the client.
-    pub(crate) fn listener(client: i32, input: i32, socket: i32) -> Function;
+    /// A listener that hands every event of a socket to the client.
+    pub(crate) fn listener(client: i32, socket: i32) -> Function;
 }

@@ -26,24 +26,24 @@ pub struct Backoff {
 impl Backoff {
     /// The longest wait after so many failures in a row.
     pub fn ceiling(self, failures: u32) -> u64 {
-        self.base
-            .saturating_mul(1 << failures.min(32))
-            .min(self.cap)
+        let doublings = failures.min(32);
+        if self.base > self.cap >> doublings {
+            self.cap
+        } else {
+            self.base << doublings
+        }
     }
 }
 
 /// The instant of the next attempt, with the floor kept against the last one.
 pub(crate) fn next_attempt(
     now: Millis,
-    last_attempt: Option<Millis>,
+    last_attempt: Millis,
     window: Window,
     rng: &mut Rng,
 ) -> Millis {
     let at = now + rng.within(window.min, window.max);
-    match last_attempt {
-        Some(last) => at.max(last + ATTEMPT_FLOOR_MS),
-        None => at,
-    }
+    at.max(last_attempt + ATTEMPT_FLOOR_MS)
 }
 
 #[cfg(test)]
@@ -70,9 +70,9 @@ mod tests {
         let now = Millis(1_000);
         let zero = Window { min: 0, max: 0 };
         assert_eq!(
-            next_attempt(now, Some(Millis(990)), zero, &mut rng),
+            next_attempt(now, Millis(990), zero, &mut rng),
             Millis(1_090)
         );
-        assert_eq!(next_attempt(now, None, zero, &mut rng), now);
+        assert_eq!(next_attempt(now, Millis(900), zero, &mut rng), now);
     }
 }

@@ -210,34 +210,54 @@ pub(crate) enum Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading(pub(crate) Cause, pub(crate) Confidence, pub(crate) Plan);
 
-/// What a close code means. Source: PROTOCOL.md § Close codes.
-pub(crate) fn of_close(code: u16) -> Reading {
-    use Confidence::{Certain, Guess, Likely};
-    let (cause, confidence, plan) = match code {
-        1001 | 1012 => (Cause::Restart, Likely, Plan::Ordered),
-        1013 => (Cause::Overload, Likely, Plan::Doubled),
-        1009 | 4502 => (Cause::TooLarge, Certain, Plan::Stop),
-        1002 | 1003 | 1007 => (Cause::Protocol, Certain, Plan::Stop),
-        1011 => (Cause::Error, Likely, Plan::Backoff),
-        4101 => (Cause::Silent, Certain, Plan::Backoff),
-        4102 => (Cause::TooSlow, Certain, Plan::Backoff),
-        4103 => (Cause::Protocol, Certain, Plan::Backoff),
-        4201 | 4310 => (Cause::Restart, Certain, Plan::Ordered),
-        4202 => (Cause::NotReady, Certain, Plan::Ordered),
-        4203 => (Cause::Forced, Certain, Plan::Ordered),
-        4400 => (Cause::Required, Certain, Plan::Stop),
-        4401 => (Cause::Expired, Certain, Plan::Refresh),
-        4503 => (Cause::Kicked, Certain, Plan::Stop),
-        4504 => (Cause::Replaced, Certain, Plan::Stop),
+/// What the close codes mean, the first range that holds one. Source: PROTOCOL.md § Close codes.
+const CLOSES: [(u16, u16, Reading); 24] = {
+    use Confidence::{Certain, Likely};
+    const fn closes(
+        first: u16,
+        last: u16,
+        cause: Cause,
+        sure: Confidence,
+        plan: Plan,
+    ) -> (u16, u16, Reading) {
+        (first, last, Reading(cause, sure, plan))
+    }
+    [
+        closes(1001, 1001, Cause::Restart, Likely, Plan::Ordered),
+        closes(1002, 1003, Cause::Protocol, Certain, Plan::Stop),
+        closes(1007, 1007, Cause::Protocol, Certain, Plan::Stop),
+        closes(1009, 1009, Cause::TooLarge, Certain, Plan::Stop),
+        closes(1011, 1011, Cause::Error, Likely, Plan::Backoff),
+        closes(1012, 1012, Cause::Restart, Likely, Plan::Ordered),
+        closes(1013, 1013, Cause::Overload, Likely, Plan::Doubled),
+        closes(4101, 4101, Cause::Silent, Certain, Plan::Backoff),
+        closes(4102, 4102, Cause::TooSlow, Certain, Plan::Backoff),
+        closes(4103, 4103, Cause::Protocol, Certain, Plan::Backoff),
+        closes(4201, 4201, Cause::Restart, Certain, Plan::Ordered),
+        closes(4202, 4202, Cause::NotReady, Certain, Plan::Ordered),
+        closes(4203, 4203, Cause::Forced, Certain, Plan::Ordered),
+        closes(4310, 4310, Cause::Restart, Certain, Plan::Ordered),
+        closes(4400, 4400, Cause::Required, Certain, Plan::Stop),
+        closes(4401, 4401, Cause::Expired, Certain, Plan::Refresh),
+        closes(4502, 4502, Cause::TooLarge, Certain, Plan::Stop),
+        closes(4503, 4503, Cause::Kicked, Certain, Plan::Stop),
+        closes(4504, 4504, Cause::Replaced, Certain, Plan::Stop),
         // Codes of later servers: the hundreds digit is the action.
-        _ => match code / 100 {
-            41 => (Cause::Error, Certain, Plan::Backoff),
-            42 => (Cause::Overload, Certain, Plan::Ordered),
-            43 => (Cause::Forced, Certain, Plan::Ordered),
-            44 => (Cause::Denied, Certain, Plan::Stop),
-            45 => (Cause::Protocol, Certain, Plan::Stop),
-            _ => (Cause::Lost, Guess, Plan::Backoff),
-        },
-    };
-    Reading(cause, confidence, plan)
+        closes(4100, 4199, Cause::Error, Certain, Plan::Backoff),
+        closes(4200, 4299, Cause::Overload, Certain, Plan::Ordered),
+        closes(4300, 4399, Cause::Forced, Certain, Plan::Ordered),
+        closes(4400, 4499, Cause::Denied, Certain, Plan::Stop),
+        closes(4500, 4599, Cause::Protocol, Certain, Plan::Stop),
+    ]
+};
+
+/// What a close code means.
+pub(crate) fn of_close(code: u16) -> Reading {
+    let known = CLOSES
+        .iter()
+        .find(|(first, last, _)| (*first..=*last).contains(&code));
+    known.map_or(
+        Reading(Cause::Lost, Confidence::Guess, Plan::Backoff),
+        |&(_, _, reading)| reading,
+    )
 }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the position only moves forward within an epoch, and it moves before a listener runs.
 
-use crate::types::{Id, Joined, Millis, Position, Status, Verdict, Why};
+use crate::types::{Id, Joined, Millis, Position, Status, Why};
 
 /// Publications held back behind one hole, at most; then the hole is told as a gap at once.
 pub const HELD_MAX: u32 = 1_000;
@@ -21,8 +21,8 @@ pub(crate) struct Channel {
     /// When to ask again, after an error that said so; else never.
     pub(crate) ask_at: Millis,
     pub(crate) position: Option<Position>,
-    /// Replay goes on up to this offset.
-    pub(crate) replay_to: Option<u64>,
+    /// The replay after a join goes on up to this offset; 0 when there is none.
+    pub(crate) replay_to: u64,
     pub(crate) hole: Option<Hole>,
     held: u32,
 }
@@ -44,16 +44,19 @@ pub(crate) struct Missing {
     pub(crate) why: Why,
 }
 
-/// What became of an offer, for the session to act on.
+/// What becomes of an offer, for the session to act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Accepted {
-    pub(crate) verdict: Verdict,
-    /// The hole is new: ask for what lies between these offsets, both exclusive.
-    pub(crate) ask: Option<(u64, u64)>,
-    /// Too much waits behind the hole: it is given up.
-    pub(crate) release: bool,
-    /// Told before the publication is delivered.
-    pub(crate) missing: Option<Missing>,
+pub(crate) enum Offer {
+    /// Old, or not asked for.
+    Repeat,
+    /// The position has moved on to it from `last`: what lies between, if anything, is missing.
+    Deliver { last: u64 },
+    /// It is the first one behind a new hole: ask for what lies between it and `last`.
+    Ask { last: u64 },
+    /// It waits behind a hole like others before it.
+    Hold,
+    /// Too much waits already: the hole is given up.
+    Full,
 }
 
 impl Channel {
@@ -66,7 +69,7 @@ impl Channel {
             asked: None,
             ask_at: Millis::NEVER,
             position: None,
-            replay_to: None,
+            replay_to: 0,
             hole: None,
             held: 0,
         }
@@ -77,7 +80,7 @@ impl Channel {
         self.joined = false;
         self.asked = None;
         self.ask_at = Millis::NEVER;
-        self.replay_to = None;
+        self.replay_to = 0;
         self.hole = None;
         self.held = 0;
     }
@@ -90,7 +93,11 @@ impl Channel {
             epoch: joined.epoch,
             offset: joined.since,
         });
-        self.replay_to = (joined.since < joined.offset).then_some(joined.offset);
+        self.replay_to = if joined.since < joined.offset {
+            joined.offset
+        } else {
+            0
+        };
         let old = old?;
         if old.epoch != joined.epoch {
             return Some(Missing {
@@ -107,60 +114,28 @@ impl Channel {
     }
 
     /// A publication that came live or in a replay. Deliver `last + 1`, drop what is not above `last`,
-    /// and ask once for what lies in a hole.
-    pub(crate) fn accept(&mut self, offset: u64) -> Accepted {
-        let Some(position) = self
-            .position
-            .as_mut()
-            .filter(|_| self.joined && self.wanted)
-        else {
-            return Accepted::just(Verdict::Repeat);
+    /// and ask once for what lies in a hole. `over_hole`: it fills one or was held behind one.
+    pub(crate) fn accept(&mut self, offset: u64, over_hole: bool) -> Offer {
+        let Some(position) = &mut self.position else {
+            return Offer::Repeat;
         };
         let last = position.offset;
-        if offset <= last {
-            return Accepted::just(Verdict::Repeat);
+        if !self.joined || !self.wanted || offset <= last {
+            return Offer::Repeat;
         }
-        if offset == last + 1 && self.hole.is_none() {
+        if over_hole || (offset == last + 1 && self.hole.is_none()) {
             position.offset = offset;
-            return Accepted::just(Verdict::Deliver);
+            return Offer::Deliver { last };
+        }
+        if self.held == HELD_MAX {
+            self.close_hole();
+            return Offer::Full;
         }
         self.held += 1;
-        let ask = self.hole.is_none().then_some((last, offset));
-        let full = self.held == HELD_MAX;
-        if full {
-            self.close_hole();
-        }
-        Accepted {
-            verdict: Verdict::Hold,
-            ask: ask.filter(|_| !full),
-            release: full,
-            missing: None,
-        }
-    }
-
-    /// A publication that fills a hole or was held behind one: what is still missing is a gap.
-    pub(crate) fn accept_over_hole(&mut self, offset: u64) -> Accepted {
-        let Some(position) = self
-            .position
-            .as_mut()
-            .filter(|_| self.joined && self.wanted)
-        else {
-            return Accepted::just(Verdict::Repeat);
-        };
-        let last = position.offset;
-        if offset <= last {
-            return Accepted::just(Verdict::Repeat);
-        }
-        position.offset = offset;
-        Accepted {
-            verdict: Verdict::Deliver,
-            ask: None,
-            release: false,
-            missing: (offset > last + 1).then_some(Missing {
-                from: last + 1,
-                to: Some(offset - 1),
-                why: Why::Expired,
-            }),
+        if self.hole.is_none() {
+            Offer::Ask { last }
+        } else {
+            Offer::Hold
         }
     }
 
@@ -179,17 +154,6 @@ impl Channel {
                 true
             }
             _ => false,
-        }
-    }
-}
-
-impl Accepted {
-    fn just(verdict: Verdict) -> Self {
-        Self {
-            verdict,
-            ask: None,
-            release: false,
-            missing: None,
         }
     }
 }

@@ -53,10 +53,13 @@ impl Outbox {
         self.entries.len()
     }
 
-    pub(crate) fn push(&mut self, id: Id, bytes: u32) -> Result<(), PublishError> {
+    /// The limits are of what waits: with `online`, and nothing before it, it does not.
+    pub(crate) fn push(&mut self, id: Id, bytes: u32, online: bool) -> Result<(), PublishError> {
         let waiting = self.entries.len() - self.in_flight;
         let total = self.waiting_bytes.saturating_add(bytes);
-        if waiting >= self.limits.count as usize || total > self.limits.bytes {
+        let goes_at_once = online && waiting == 0 && self.in_flight < IN_FLIGHT_MAX;
+        let full = waiting >= self.limits.count as usize || total > self.limits.bytes;
+        if full && !goes_at_once {
             return Err(PublishError::QueueFull);
         }
         self.seq += 1;
@@ -107,12 +110,13 @@ impl Outbox {
 
     /// The page closed: nobody will send these.
     pub(crate) fn clear(&mut self, outputs: &mut Queue<Output>) {
-        for entry in self.entries.drain(..) {
+        for entry in &self.entries {
             outputs.push(Output::Settled {
                 id: entry.id,
                 outcome: Outcome::Closed,
             });
         }
+        self.entries.clear();
         self.in_flight = 0;
         self.waiting_bytes = 0;
     }
@@ -139,10 +143,10 @@ mod tests {
     #[test]
     fn what_was_in_flight_goes_first_and_says_how_old_it_is() {
         let mut outbox = outbox(10, 100);
-        outbox.push(Id(1), 1).unwrap();
-        outbox.push(Id(2), 1).unwrap();
+        outbox.push(Id(1), 1, false).unwrap();
+        outbox.push(Id(2), 1, false).unwrap();
         assert_eq!(sent(&mut outbox, 100), [(1, 1, None), (2, 2, None)]);
-        outbox.push(Id(3), 1).unwrap();
+        outbox.push(Id(3), 1, false).unwrap();
         assert!(outbox.settle(Id(1)));
         outbox.forget_socket();
         assert_eq!(sent(&mut outbox, 350), [(2, 2, Some(250)), (3, 3, None)]);
@@ -152,17 +156,31 @@ mod tests {
     #[test]
     fn limits_hold_for_what_waits_and_not_for_what_flies() {
         let mut outbox = outbox(2, 10);
-        outbox.push(Id(1), 6).unwrap();
-        assert_eq!(outbox.push(Id(2), 5), Err(PublishError::QueueFull));
+        outbox.push(Id(1), 6, false).unwrap();
+        assert_eq!(outbox.push(Id(2), 5, false), Err(PublishError::QueueFull));
         sent(&mut outbox, 0);
-        outbox.push(Id(2), 5).unwrap();
-        outbox.push(Id(3), 5).unwrap();
-        assert_eq!(outbox.push(Id(4), 0), Err(PublishError::QueueFull));
+        outbox.push(Id(2), 5, false).unwrap();
+        outbox.push(Id(3), 5, false).unwrap();
+        assert_eq!(outbox.push(Id(4), 0, false), Err(PublishError::QueueFull));
         outbox.forget_socket();
         assert_eq!(
-            outbox.push(Id(4), 0),
+            outbox.push(Id(4), 0, false),
             Err(PublishError::QueueFull),
             "what fell back counts again"
+        );
+    }
+
+    #[test]
+    fn what_goes_at_once_does_not_wait() {
+        let mut outbox = outbox(0, 0);
+        assert_eq!(outbox.push(Id(1), 9, false), Err(PublishError::QueueFull));
+        outbox.push(Id(1), 9, true).unwrap();
+        assert_eq!(sent(&mut outbox, 0), [(1, 1, None)]);
+        outbox.push(Id(2), 9, true).unwrap();
+        assert_eq!(
+            outbox.push(Id(3), 9, true),
+            Err(PublishError::QueueFull),
+            "behind one that waits"
         );
     }
 }

@@ -96,9 +96,10 @@ pub enum Verdict {
     Deliver,
     /// Delivered before, or not asked for: drop it.
     Repeat,
-    /// Behind a hole that is being filled: keep it, in order, before the outputs are drained, until [`Output::Release`]
-    /// or [`Output::Discard`].
+    /// Behind a hole that is being filled: keep it, in order, until [`Output::Release`] or [`Output::Discard`].
     Hold,
+    /// Too much waits behind the hole: drain the outputs, which release it, then offer this one by `accept_held`.
+    Again,
 }
 
 /// Why publications are missing.

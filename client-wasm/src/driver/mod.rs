@@ -9,7 +9,6 @@ mod timer;
 
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
-use std::rc::Rc;
 
 use rejoin_session::{Asked, Config, Event, Id, Millis, Outage, Outcome, Output, Session, Slot, SocketId};
 
@@ -22,59 +21,61 @@ pub(crate) struct Client {
     session: RefCell<Session>,
     socket: Cell<Option<Socket>>,
     timer: Timer,
+    closed: Cell<bool>,
 }
 
 thread_local! {
-    /// Open clients by handle; the place of a closed one is used again. Never dropped: it lives as long as the page.
-    static CLIENTS: ManuallyDrop<RefCell<Vec<Option<Rc<Client>>>>> =
+    /// Clients by handle, as many as were ever open at once: one that was closed is used again, and none is dropped.
+    static CLIENTS: ManuallyDrop<RefCell<Vec<&'static Client>>> =
         const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
 
-/// The client of a handle; `None` after its end. Timers and callbacks know a client by its handle only, so that none of
-/// them keeps a closed one alive.
-pub(crate) fn client(handle: i32) -> Option<Rc<Client>> {
-    CLIENTS.with(|clients| clients.borrow().get(handle as usize)?.clone())
+/// The client of a handle.
+pub(crate) fn client(handle: i32) -> &'static Client {
+    CLIENTS.with(|clients| clients.borrow()[handle as usize])
 }
 
 impl Client {
     /// A client that does nothing until [`input::START`]. Returns its handle.
     pub(crate) fn create(config: Config, seed: u64, online: bool, visible: bool) -> i32 {
+        let session = Session::new(config, seed, online, visible);
         CLIENTS.with(|clients| {
             let mut clients = clients.borrow_mut();
-            let free = clients.iter().position(Option::is_none);
-            let at = free.unwrap_or_else(|| {
-                clients.push(None);
-                clients.len() - 1
-            });
-            clients[at] = Some(Rc::new(Self {
-                handle: at as i32,
-                session: RefCell::new(Session::new(config, seed, online, visible)),
+            if let Some(client) = clients.iter().find(|client| client.closed.take()) {
+                *client.session.borrow_mut() = session;
+                return client.handle;
+            }
+            let handle = clients.len() as i32;
+            clients.push(Box::leak(Box::new(Self {
+                handle,
+                session: RefCell::new(session),
                 socket: Cell::new(None),
                 timer: Timer::default(),
-            }));
-            at as i32
+                closed: Cell::new(false),
+            })));
+            handle
         })
     }
 
     /// Gives the client one input, see [`input`], and does what follows from it. Returns the answer.
-    pub(crate) fn input(&self, what: i32, key: u32, numbers: [f64; 6]) -> f64 {
+    pub(crate) fn input(&self, what: i32, key: u32, at: u32, number: f64) -> f64 {
         if what == input::OK {
-            self.before_ok(Id(numbers[0] as u32));
+            self.before_ok(Id(at));
         }
         let answer = input::take(
             &mut self.session.borrow_mut(),
-            now(),
             self.handle,
             what,
             key,
-            numbers,
+            at,
+            number,
         );
         // A publication that is simply the next one moves no deadline nearer, and the timer may come early.
         if what < input::SUBSCRIBE && (self.drain() || what != input::MESSAGE) {
             self.timer.arm(self.handle, self.session.borrow().poll_timeout());
         }
         if what == input::CLOSE {
-            CLIENTS.with(|clients| clients.borrow_mut()[self.handle as usize] = None);
+            self.closed.set(true);
         }
         answer
     }

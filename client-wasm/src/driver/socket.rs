@@ -5,7 +5,6 @@ use js_sys::Function;
 use rejoin_session::SocketId;
 use web_sys::WebSocket;
 
-use super::input;
 use crate::bridge;
 
 pub(super) struct Socket(WebSocket);
@@ -14,26 +13,20 @@ impl Socket {
     /// Dials, and hands each event to the client.
     pub(super) fn open(client: i32, id: SocketId) -> Self {
         let socket = Self(bridge::construct(client, id.0 as i32));
-        let listener = |input| bridge::listener(client, input, id.0 as i32);
-        // `error` says nothing that `close` does not.
-        socket.listen(
-            Some(&listener(input::OPENED)),
-            Some(&listener(input::MESSAGE)),
-            Some(&listener(input::CLOSED)),
-        );
+        socket.listen(Some(&bridge::listener(client, id.0 as i32)));
         socket
     }
 
-    fn listen(&self, open: Option<&Function>, message: Option<&Function>, close: Option<&Function>) {
-        self.0.set_onopen(open);
-        self.0.set_onmessage(message);
-        self.0.set_onclose(close);
+    fn listen(&self, listener: Option<&Function>) {
+        self.0.set_onopen(listener);
+        self.0.set_onmessage(listener);
+        self.0.set_onclose(listener); // which says all that `error` does
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.listen(None, None, None);
+        self.listen(None);
         let _ = self.0.close(); // fails only where there is nothing left to close
     }
 }

@@ -26,10 +26,9 @@ impl Timer {
         }
         let ms = (deadline - now()).min(LONGEST_MS);
         let timeout = Timeout::new(ms as u32, move || {
-            if let Some(client) = client(handle) {
-                client.timer.0.take(); // it has come
-                client.input(input::TIMEOUT, 0, [0.0; 6]);
-            }
+            let client = client(handle);
+            client.timer.0.take(); // it has come
+            client.input(input::TIMEOUT, 0, 0, 0.0);
         });
         self.0.set(Some((deadline, timeout)));
     }

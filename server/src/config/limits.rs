@@ -36,6 +36,8 @@ pub const HTTP_HEAD_BYTES: usize = 16 << 10;
 pub const API_BODY_BYTES: usize = 64 << 10;
 /// How long a socket is read after a close, so that the close arrives.
 pub const LINGER: Duration = Duration::from_secs(1);
+/// What the wire and a page's timer may take, beyond a reinit's window, until who has not left is closed.
+pub const REINIT_SLACK: Duration = Duration::from_millis(500);
 /// The whole polite stop.
 pub const STOP: Duration = Duration::from_millis(1500);
 /// How often old history and old records are looked for.

@@ -287,7 +287,8 @@ impl Task {
             None => Ok(()),
             Some(Order::Close(end)) => Err(Last::Close(end)),
             Some(Order::Reinit { epoch, window }) => {
-                self.deadline = Some(instant() + Duration::from_millis(window[1]));
+                self.deadline =
+                    Some(instant() + Duration::from_millis(window[1]) + limits::REINIT_SLACK);
                 self.send(
                     Reinit {
                         epoch: epoch.to_string(),

@@ -35,31 +35,28 @@ impl Session {
         let Some(outage) = &mut self.outage else {
             return;
         };
-        outage.evidence.probe = match health {
-            Health::Accepting | Health::Refusing { .. } => Probed::Ok,
-            Health::ServerError => Probed::Error,
-            Health::Failed if quick => Probed::Refused,
-            Health::Failed | Health::Timeout => Probed::Timeout,
-            Health::Unknown => Probed::None,
-        };
-        if health == Health::Accepting {
-            self.accepting_dials += 1;
-            if self.accepting_dials >= BLOCKED_DIALS {
-                self.learn(Cause::Blocked, Confidence::Likely);
-            }
-            return;
-        }
-        self.accepting_dials = 0;
+        let before = core::mem::take(&mut self.accepting_dials);
+        let refused_before = core::mem::take(&mut self.refused_probes);
+        let probed = &mut outage.evidence.probe;
         match health {
-            Health::Accepting | Health::Unknown => {}
+            Health::Accepting => {
+                *probed = Probed::Ok;
+                self.accepting_dials = before + 1;
+                if before + 1 >= BLOCKED_DIALS {
+                    self.learn(Cause::Blocked, Confidence::Likely);
+                }
+            }
+            Health::Unknown => *probed = Probed::None,
             Health::Refusing {
                 why: Refusal::Origin,
                 ..
             } => {
+                *probed = Probed::Ok;
                 let reading = Reading(Cause::Denied, Confidence::Certain, Plan::Stop);
                 self.end(now, SocketEnd::Left, 0, reading);
             }
             Health::Refusing { why, retry } => {
+                *probed = Probed::Ok;
                 let cause = match why {
                     Refusal::NotReady => Cause::NotReady,
                     Refusal::Overload | Refusal::Origin => Cause::Overload,
@@ -67,14 +64,30 @@ impl Session {
                 self.postpone(now, retry);
                 self.learn(cause, Confidence::Certain);
             }
-            Health::ServerError => self.learn(Cause::Unreachable, Confidence::Likely),
-            Health::Failed | Health::Timeout if self.config.witness => {
-                self.outputs.push(Output::Witness(probe));
-            }
-            Health::Failed if quick && self.online => {
+            Health::ServerError => {
+                *probed = Probed::Error;
                 self.learn(Cause::Unreachable, Confidence::Likely);
             }
-            Health::Failed | Health::Timeout => {}
+            Health::Failed | Health::Timeout => {
+                let refused = quick && health == Health::Failed;
+                *probed = if refused {
+                    Probed::Refused
+                } else {
+                    Probed::Timeout
+                };
+                // After a dial that got no answer at all, one refusal may be the end of the hole that swallowed it.
+                let enough = if outage.evidence.socket == SocketEnd::Timeout {
+                    2
+                } else {
+                    1
+                };
+                self.refused_probes = if refused { refused_before + 1 } else { 0 };
+                if self.config.witness {
+                    self.outputs.push(Output::Witness(probe));
+                } else if self.refused_probes >= enough && self.online {
+                    self.learn(Cause::Unreachable, Confidence::Likely);
+                }
+            }
         }
     }
 
@@ -93,7 +106,7 @@ impl Session {
     }
 
     pub(super) fn attempt(&mut self, now: Millis) {
-        self.last_attempt = Some(now);
+        self.last_attempt = now;
         if let Some(outage) = &mut self.outage {
             outage.attempts += 1;
         }
@@ -205,9 +218,8 @@ impl Session {
             }
             self.socket.0 += 1;
         }
-        self.digest = 0;
         self.outbox.forget_socket();
-        for request in core::mem::take(&mut self.requests) {
+        for request in &self.requests {
             if request.asked == Asked::Page {
                 let outcome = Outcome::Interrupted;
                 self.outputs.push(Output::Settled {
@@ -216,6 +228,7 @@ impl Session {
                 });
             }
         }
+        self.requests.clear();
         for at in 0..self.channels.len() {
             let slot = Slot(at as u32);
             let Some(channel) = self.channels[at].as_mut() else {
@@ -246,7 +259,7 @@ impl Session {
             }
             Plan::Now | Plan::Refresh => window = Window { min: 0, max: 0 },
             Plan::Ordered => {}
-            Plan::Doubled => window.max = window.max.saturating_mul(2),
+            Plan::Doubled => window.max = window.max.saturating_add(window.max),
             // The first attempt after a good connection: where the server wants its fleet to be.
             Plan::Backoff if connected && self.failures == 0 => {}
             Plan::Backoff if connected => window.max = window.max.max(ceiling),
@@ -262,10 +275,9 @@ impl Session {
         }
         let mut until = next_attempt(now, self.last_attempt, window, &mut self.rng);
         if matches!(plan, Plan::Ordered | Plan::Doubled) {
-            self.not_before = Some(until);
-        } else if let Some(ordered) = self.not_before {
-            until = until.max(ordered);
+            self.not_before = until;
         }
+        until = until.max(self.not_before);
         self.phase = Phase::Waiting { until, held: false };
         if !self.online {
             self.hold(now);
@@ -283,7 +295,7 @@ impl Session {
     /// The server wants nobody before so many ms; spread over half as many again.
     pub(super) fn postpone(&mut self, now: Millis, ms: u64) {
         let earliest = now + self.rng.within(ms, ms.saturating_add(ms / 2));
-        self.not_before = Some(earliest);
+        self.not_before = earliest;
         if let Phase::Waiting { until, .. } = &mut self.phase {
             *until = (*until).max(earliest);
         }
@@ -293,9 +305,7 @@ impl Session {
     pub(super) fn bring_forward(&mut self, now: Millis) {
         let now_window = Window { min: 0, max: 0 };
         let soonest = next_attempt(now, self.last_attempt, now_window, &mut self.rng);
-        let until = self
-            .not_before
-            .map_or(soonest, |ordered| soonest.max(ordered));
+        let until = soonest.max(self.not_before);
         self.phase = Phase::Waiting { until, held: false };
     }
 }

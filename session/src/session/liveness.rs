@@ -10,9 +10,10 @@ use crate::types::{Id, Millis, Output, PageEvent, Slot};
 impl Session {
     /// Time passed.
     pub fn handle_timeout(&mut self, now: Millis) {
-        let Some(deadline) = self.poll_timeout().filter(|&deadline| now >= deadline) else {
+        let deadline = self.deadline();
+        if now < deadline {
             return;
-        };
+        }
         match self.phase {
             Phase::Ended => {}
             Phase::FetchingToken { .. } => self.dial_failed(now, SocketEnd::Token, 0),
@@ -59,9 +60,8 @@ impl Session {
         match self.phase {
             Phase::Online(_) => self.suspect(now),
             Phase::Waiting { held, .. } if self.online => {
-                let too_soon = |last: Millis| now - last < TRIGGER_FLOOR_MS;
-                if !self.last_trigger.is_some_and(too_soon) {
-                    self.last_trigger = Some(now);
+                if now >= self.next_trigger {
+                    self.next_trigger = now + TRIGGER_FLOOR_MS;
                     self.failures = 0;
                     self.bring_forward(now);
                 } else if held {
@@ -79,10 +79,7 @@ impl Session {
 
     /// A dial that began before the trigger may hang on a path that is gone: dial anew.
     pub(super) fn redial(&mut self, now: Millis) {
-        if self
-            .last_attempt
-            .is_some_and(|last| now - last >= REDIAL_MS)
-        {
+        if now - self.last_attempt >= REDIAL_MS {
             self.leave_socket(SocketEnd::Left);
             self.failures = 0;
             self.bring_forward(now);

@@ -22,7 +22,7 @@ use crate::types::{
 };
 
 /// A probe that fails faster than this was refused; a slower failure proves nothing.
-pub const REFUSED_MS: u64 = 1_000;
+pub const REFUSED_MS: u64 = 500;
 /// A liveness timer that fires later than this proves nothing about the server: it is asked first.
 pub const LATE_MS: u64 = 1_000;
 /// A timer of a visible page that fires later than this says that the machine slept.
@@ -111,19 +111,17 @@ pub struct Session {
     state: State,
     /// Generation of the one socket that is listened to.
     socket: SocketId,
-    last_attempt: Option<Millis>,
+    last_attempt: Millis,
     /// Failures in a row, the input to the backoff.
     failures: u32,
     /// A window ordered by the server ends here; no trigger of the page skips it.
-    not_before: Option<Millis>,
+    not_before: Millis,
     /// The window of a `bye`, for the plan that follows.
     given: Option<Window>,
     channels: Vec<Option<Channel>>,
     requests: Vec<Request>,
     last_id: u32,
     outbox: Outbox,
-    /// XOR of the hashes of confirmed channels.
-    digest: u32,
     welcome: Option<Welcome>,
     outage: Option<Outage>,
     last_outage: Option<Outage>,
@@ -135,10 +133,14 @@ pub struct Session {
     probe: u32,
     probe_sent: Millis,
     accepting_dials: u32,
+    /// Probes in a row that were refused.
+    refused_probes: u32,
     has_token: bool,
     refreshed: bool,
-    last_trigger: Option<Millis>,
-    last_retry: Option<Millis>,
+    /// No trigger of the page counts before.
+    next_trigger: Millis,
+    /// No call of `retry` counts before.
+    next_retry: Millis,
     outputs: Queue<Output>,
 }
 
@@ -152,14 +154,13 @@ impl Session {
             phase: Phase::Ended,
             state: State::Connecting,
             socket: SocketId(0),
-            last_attempt: None,
+            last_attempt: Millis(0),
             failures: 0,
-            not_before: None,
+            not_before: Millis(0),
             given: None,
             channels: Vec::new(),
             requests: Vec::new(),
             last_id: 0,
-            digest: 0,
             welcome: None,
             outage: None,
             last_outage: None,
@@ -170,10 +171,11 @@ impl Session {
             probe: 0,
             probe_sent: Millis(0),
             accepting_dials: 0,
+            refused_probes: 0,
             has_token: !config.token,
             refreshed: false,
-            last_trigger: None,
-            last_retry: None,
+            next_trigger: Millis(0),
+            next_retry: Millis(0),
             outputs: Queue::new(),
         }
     }
@@ -192,11 +194,16 @@ impl Session {
 
     /// When to call [`Session::handle_timeout`]; `None`: never.
     pub fn poll_timeout(&self) -> Option<Millis> {
+        Some(self.deadline()).filter(|&deadline| deadline != Millis::NEVER)
+    }
+
+    #[inline(never)]
+    fn deadline(&self) -> Millis {
         match self.phase {
-            Phase::Ended => None,
+            Phase::Ended => Millis::NEVER,
             Phase::FetchingToken { until }
             | Phase::Waiting { until, .. }
-            | Phase::Dialing { until } => Some(until),
+            | Phase::Dialing { until } => until,
             Phase::Online(online) => {
                 let mut first = online.silent_at;
                 first = first.min(online.probe_until).min(online.leave_at);
@@ -206,7 +213,7 @@ impl Session {
                 for channel in self.channels.iter().flatten() {
                     first = first.min(channel.ask_at);
                 }
-                Some(first)
+                first
             }
         }
     }
@@ -343,7 +350,7 @@ impl Session {
             return Err(PublishError::NotConnected);
         }
         let id = Id(self.last_id + 1);
-        self.outbox.push(id, bytes)?;
+        self.outbox.push(id, bytes, online)?;
         self.last_id = id.0;
         if online {
             self.outbox.flush(now, &mut self.outputs);
@@ -358,8 +365,7 @@ impl Session {
 
     /// The page says: now. Leaves a final end, brings the next attempt forward; at most once per second.
     pub fn retry(&mut self, now: Millis) {
-        let too_soon = |last: Millis| now - last < RETRY_FLOOR_MS;
-        if self.ended == Some(Cause::Closed) || self.last_retry.is_some_and(too_soon) {
+        if self.ended == Some(Cause::Closed) || now < self.next_retry {
             return;
         }
         match self.phase {
@@ -391,7 +397,7 @@ impl Session {
             Phase::Dialing { .. } => self.redial(now),
             Phase::Ended | Phase::FetchingToken { .. } | Phase::Online(_) => return,
         }
-        self.last_retry = Some(now);
+        self.next_retry = now + RETRY_FLOOR_MS;
         self.failures = 0;
     }
 

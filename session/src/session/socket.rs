@@ -22,6 +22,19 @@ impl Session {
         {
             online.silent_at = now + patience;
             online.probe_until = Millis::NEVER;
+            if self.outage.is_some() {
+                self.finish_replays(now);
+            }
+        }
+    }
+
+    /// What a close code means here: who is told to go after a reinit was announced goes for that.
+    fn read_close(&self, code: u16) -> Reading {
+        match self.phase {
+            Phase::Online(online) if code == 4203 && online.leave_at != Millis::NEVER => {
+                Reading(Cause::Reinit, Confidence::Certain, Plan::Now)
+            }
+            _ => of_close(code),
         }
     }
 
@@ -44,7 +57,7 @@ impl Session {
                 self.learn(Cause::Restart, Confidence::Likely);
             }
         }
-        self.not_before = None;
+        self.not_before = Millis(0);
         self.refreshed = false;
         self.accepting_dials = 0;
         self.probe += 1; // an answer still under way is about the past
@@ -103,7 +116,7 @@ impl Session {
             .requests
             .iter()
             .any(|r| r.asked == Asked::Subscriptions);
-        if sum.is_some_and(|sum| sum != self.digest) && !asking {
+        if sum.is_some_and(|sum| sum != self.digest()) && !asking {
             let id = self.request(now, Asked::Subscriptions);
             self.outputs.push(Output::Subscriptions(id));
         }
@@ -124,7 +137,7 @@ impl Session {
     pub fn handle_bye(&mut self, now: Millis, socket: SocketId, code: u16, window: Option<Window>) {
         if socket == self.socket && matches!(self.phase, Phase::Dialing { .. } | Phase::Online(_)) {
             self.given = window;
-            let reading = of_close(code);
+            let reading = self.read_close(code);
             self.end(now, SocketEnd::Left, code, reading);
         }
     }
@@ -134,12 +147,10 @@ impl Session {
         if socket != self.socket {
             return;
         }
-        let mut reading = of_close(code);
+        let mut reading = self.read_close(code);
         match self.phase {
-            Phase::Online(online) => {
-                if code == 4203 && online.leave_at != Millis::NEVER {
-                    reading = Reading(Cause::Reinit, Confidence::Certain, Plan::Now);
-                } else if reading.0 == Cause::Lost {
+            Phase::Online(_) => {
+                if reading.0 == Cause::Lost {
                     reading = self.read_loss(now, reading);
                 }
                 self.end(now, SocketEnd::Closed, code, reading);

@@ -3,7 +3,7 @@
 //! **Invariant:** what is missing is told before anything that comes after it.
 
 use super::{Asked, Phase, REQUEST_MS, Request, Session};
-use crate::channel::{Accepted, Hole, Missing};
+use crate::channel::{Hole, Missing, Offer};
 use crate::types::{
     Event, Id, Joined, Millis, Outcome, Output, Position, Slot, Status, Verdict, Why,
 };
@@ -14,13 +14,8 @@ impl Session {
         let Some(channel) = self.channel_mut(slot) else {
             return;
         };
-        let was_joined = channel.joined;
-        let hash = channel.hash;
         let wanted = channel.wanted;
         let missing = channel.join(joined);
-        if !was_joined {
-            self.digest ^= hash;
-        }
         if wanted {
             self.set_status(slot, Status::Subscribed);
             self.tell_missing(slot, missing);
@@ -32,11 +27,8 @@ impl Session {
         let Some(channel) = self.channel_mut(slot) else {
             return;
         };
-        let (hash, was_joined, wanted) = (channel.hash, channel.joined, channel.wanted);
+        let wanted = channel.wanted;
         channel.forget_socket();
-        if was_joined {
-            self.digest ^= hash;
-        }
         self.outputs.push(Output::Discard(slot));
         if wanted {
             self.set_status(slot, Status::Denied);
@@ -46,26 +38,58 @@ impl Session {
 
     /// A publication arrived live or in a replay. The hot path: one comparison when all is well.
     pub fn accept(&mut self, now: Millis, slot: Slot, offset: u64) -> Verdict {
-        let Some(channel) = self.channel_mut(slot) else {
-            return Verdict::Repeat;
-        };
-        let accepted = channel.accept(offset);
-        self.accepted(now, slot, accepted)
+        self.offer(now, slot, offset, false)
     }
 
     /// A publication from a `history` answer, or one that was held: what is still missing is told as a gap.
     pub fn accept_held(&mut self, now: Millis, slot: Slot, offset: u64) -> Verdict {
+        self.offer(now, slot, offset, true)
+    }
+
+    fn offer(&mut self, now: Millis, slot: Slot, offset: u64, over_hole: bool) -> Verdict {
         let Some(channel) = self.channel_mut(slot) else {
             return Verdict::Repeat;
         };
-        let accepted = channel.accept_over_hole(offset);
-        self.accepted(now, slot, accepted)
+        let replaying = channel.replay_to != 0;
+        match channel.accept(offset, over_hole) {
+            Offer::Repeat => return Verdict::Repeat,
+            Offer::Deliver { last } => {
+                let missing = Missing {
+                    from: last + 1,
+                    to: Some(offset - 1),
+                    why: Why::Expired,
+                };
+                self.tell_missing(slot, (offset > last + 1).then_some(missing));
+                if replaying && let Some(outage) = &mut self.outage {
+                    outage.recovered += 1;
+                }
+                return Verdict::Deliver;
+            }
+            Offer::Ask { last } => self.ask_history(now, slot, last, offset),
+            Offer::Hold => {}
+            Offer::Full => {
+                self.outputs.push(Output::Release(slot));
+                return Verdict::Again;
+            }
+        }
+        Verdict::Hold
     }
 
     /// `live`: the replay of a channel is complete.
     pub fn handle_live(&mut self, now: Millis, slot: Slot) {
         if let Some(channel) = self.channel_mut(slot) {
-            channel.replay_to = None;
+            channel.replay_to = 0;
+        }
+        self.check_caught_up(now);
+    }
+
+    /// A replay that has reached its end is over, even if the server's `live` was lost on the way.
+    pub(super) fn finish_replays(&mut self, now: Millis) {
+        for channel in self.channels.iter_mut().flatten() {
+            let offset = channel.position.map_or(0, |position| position.offset);
+            if offset >= channel.replay_to {
+                channel.replay_to = 0;
+            }
         }
         self.check_caught_up(now);
     }
@@ -97,45 +121,43 @@ impl Session {
         offset: u64,
         duplicate: bool,
     ) {
-        let outcome = Outcome::Accepted { offset, duplicate };
+        if let Some(slot) = self.answered(now, id, Outcome::Accepted { offset, duplicate }) {
+            if let Some(joined) = joined {
+                self.handle_joined(slot, joined);
+            }
+            self.check_caught_up(now);
+        }
+    }
+
+    /// What an answer means, whatever it says; returns the channel of a subscribe, for which that matters.
+    fn answered(&mut self, now: Millis, id: Id, outcome: Outcome) -> Option<Slot> {
         match self.take_request(id) {
             None => self.settle_publish(now, id, outcome),
-            Some(Asked::Subscribe(slot)) => {
-                if let Some(joined) = joined {
-                    self.handle_joined(slot, joined);
-                }
-                self.check_caught_up(now);
-            }
+            Some(Asked::Subscribe(slot)) => return Some(slot),
             Some(Asked::Unsubscribe(slot)) => self.handle_left(slot),
             Some(Asked::History(slot)) => self.handle_filled(now, slot, id),
             Some(Asked::Subscriptions) => {}
             Some(Asked::Page) => self.outputs.push(Output::Settled { id, outcome }),
         }
+        None
     }
 
     /// `error` with an id. `retry` is ms to wait before asking again, `None` when that is no use.
     pub fn handle_error(&mut self, now: Millis, id: Id, retry: Option<u64>) {
-        let outcome = Outcome::Refused;
-        match self.take_request(id) {
-            None => self.settle_publish(now, id, outcome),
-            Some(Asked::Subscribe(slot)) => {
-                let least = self.config.backoff.base;
-                match (retry, self.channel_mut(slot)) {
-                    (Some(ms), Some(channel)) => {
-                        channel.asked = None;
-                        if channel.wanted {
-                            channel.ask_at = now + ms.max(least);
-                        }
-                    }
-                    _ => self.handle_refused(now, slot),
+        let Some(slot) = self.answered(now, id, Outcome::Refused) else {
+            return;
+        };
+        let least = self.config.backoff.base;
+        match (retry, self.channel_mut(slot)) {
+            (Some(ms), Some(channel)) => {
+                channel.asked = None;
+                if channel.wanted {
+                    channel.ask_at = now + ms.max(least);
                 }
-                self.check_caught_up(now);
             }
-            Some(Asked::Unsubscribe(slot)) => self.handle_left(slot),
-            Some(Asked::History(slot)) => self.handle_filled(now, slot, id),
-            Some(Asked::Subscriptions) => {}
-            Some(Asked::Page) => self.outputs.push(Output::Settled { id, outcome }),
+            _ => self.handle_refused(now, slot),
         }
+        self.check_caught_up(now);
     }
 
     /// The server's list, asked for because the digest differed, lacks a channel that it had confirmed: it is
@@ -144,9 +166,7 @@ impl Session {
         let Some(channel) = self.channel_mut(slot).filter(|c| c.joined && c.wanted) else {
             return;
         };
-        let hash = channel.hash;
         channel.forget_socket();
-        self.digest ^= hash;
         self.outputs.push(Output::Discard(slot));
         self.set_status(slot, Status::Subscribing);
         self.ask_subscribe(now, slot);
@@ -161,23 +181,14 @@ impl Session {
         self.outputs.push(Output::Subscribe { slot, id });
     }
 
-    pub(super) fn accepted(&mut self, now: Millis, slot: Slot, accepted: Accepted) -> Verdict {
-        self.tell_missing(slot, accepted.missing);
-        if let Some((after, before)) = accepted.ask {
-            self.ask_history(now, slot, after, before);
-        }
-        if accepted.release {
-            self.outputs.push(Output::Release(slot));
-        }
-        if accepted.verdict == Verdict::Deliver
-            && let Some(outage) = &mut self.outage
-            && self.channels[slot.0 as usize]
-                .as_ref()
-                .is_some_and(|c| c.replay_to.is_some())
-        {
-            outage.recovered += 1;
-        }
-        accepted.verdict
+    /// XOR of the hashes of confirmed channels.
+    pub(super) fn digest(&self) -> u32 {
+        let joined = self
+            .channels
+            .iter()
+            .flatten()
+            .filter(|channel| channel.joined);
+        joined.fold(0, |digest, channel| digest ^ channel.hash)
     }
 
     pub(super) fn tell_missing(&mut self, slot: Slot, missing: Option<Missing>) {
@@ -233,11 +244,7 @@ impl Session {
         let Some(channel) = self.channel_mut(slot).filter(|channel| !channel.wanted) else {
             return;
         };
-        let (hash, joined) = (channel.hash, channel.joined);
         channel.joined = false;
-        if joined {
-            self.digest ^= hash;
-        }
         self.outputs.push(Output::Forget(slot));
     }
 
@@ -251,7 +258,7 @@ impl Session {
     /// The outage ends when every channel that can be rejoined has all that the server could replay.
     pub(super) fn check_caught_up(&mut self, now: Millis) {
         let behind = self.channels.iter().flatten().any(|channel| {
-            let rejoined = channel.joined && channel.replay_to.is_none();
+            let rejoined = channel.joined && channel.replay_to == 0;
             channel.wanted && channel.status != Status::Denied && !rejoined
         });
         let Phase::Online(online) = &mut self.phase else {

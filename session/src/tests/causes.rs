@@ -205,6 +205,39 @@ fn a_changed_epoch_in_a_ping_is_a_reinit_that_nobody_announced() {
 }
 
 #[test]
+fn who_draws_a_late_instant_and_is_told_to_go_is_still_reinitialised() {
+    let (mut script, _) = Script::online(4);
+    let window = Window { min: 300, max: 300 };
+    script.session.handle_reinit(script.now, Epoch(9), window);
+    script
+        .session
+        .handle_bye(script.now, script.socket, 4203, Some(window));
+    assert_eq!(script.cause(), (Cause::Reinit, Confidence::Certain));
+    assert_eq!(script.session.retry_in(script.now), Some(ATTEMPT_FLOOR_MS));
+}
+
+#[test]
+fn a_refusal_right_after_a_dial_without_an_answer_may_be_the_end_of_the_hole() {
+    let mut script = probing();
+    script.wait_for_deadline();
+    script.drain();
+    script.wait_for_deadline();
+    script.drain();
+    script.now = script.now + 400;
+    assert_eq!(probe(&mut script, Health::Failed), []);
+    assert_eq!(script.cause().0, Cause::Lost);
+    script.wait_for_deadline();
+    script.drain();
+    script.wait_for_deadline();
+    script.drain();
+    assert_eq!(
+        probe(&mut script, Health::Failed),
+        [Event::Cause],
+        "twice in a row is no accident"
+    );
+}
+
+#[test]
 fn an_application_that_is_not_ready_during_its_reinit_is_still_reinitialised() {
     let (mut script, _) = Script::online(4);
     script.session.handle_ping(script.now, Epoch(9), None, None);

@@ -105,14 +105,14 @@ fn a_hole_that_history_cannot_fill_is_a_gap_with_its_range() {
 fn what_waits_behind_a_hole_is_bounded() {
     let (mut script, slot) = Script::online(0);
     let now = script.now;
-    let last = u64::from(HELD_MAX) + 1;
+    let last = u64::from(HELD_MAX) + 2;
     for offset in 2..last {
         assert_eq!(script.session.accept(now, slot, offset), Verdict::Hold);
     }
     let [Output::History { id, .. }] = script.drain()[..] else {
         panic!()
     };
-    assert_eq!(script.session.accept(now, slot, last), Verdict::Hold);
+    assert_eq!(script.session.accept(now, slot, last), Verdict::Again);
     assert_eq!(
         script.drain(),
         [Output::Release(slot)],
@@ -120,7 +120,12 @@ fn what_waits_behind_a_hole_is_bounded() {
     );
     assert_eq!(script.session.accept_held(now, slot, 2), Verdict::Deliver);
     assert_eq!(script.drain(), [gap(slot, 1, Some(1), Why::Expired)]);
-    assert_eq!(script.session.accept_held(now, slot, 3), Verdict::Deliver);
+    for offset in 3..=last {
+        assert_eq!(
+            script.session.accept_held(now, slot, offset),
+            Verdict::Deliver
+        );
+    }
     assert_eq!(
         script.session.accept_held(now, slot, 1),
         Verdict::Repeat,

@@ -270,6 +270,13 @@ impl Model {
             self.held.push(offset);
         }
         self.drain();
+        if verdict == Verdict::Again {
+            let verdict = self
+                .script
+                .session
+                .accept_held(self.script.now, self.slot, offset);
+            self.judge(offset, verdict);
+        }
         if verdict == Verdict::Deliver {
             assert_eq!(
                 offset,

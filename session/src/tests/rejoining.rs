@@ -84,6 +84,22 @@ fn reconnect_waits_until_the_replay_is_complete() {
 }
 
 #[test]
+fn a_replay_that_has_reached_its_end_is_over_without_the_servers_word() {
+    let (mut script, slot) = Script::online(10);
+    script.close(1006);
+    script.wait_for_deadline();
+    script.drain();
+    script.connect(&[(slot, 10, 11)]);
+    script.session.accept(script.now, slot, 11);
+    assert!(
+        !script.events().contains(&Event::Reconnect),
+        "not before the last one is delivered"
+    );
+    script.session.handle_alive(script.now, script.socket);
+    assert!(script.events().contains(&Event::Reconnect));
+}
+
+#[test]
 fn a_drop_in_the_middle_of_a_replay_goes_on_where_it_was() {
     let (mut script, slot) = Script::online(10);
     script.close(1006);
