@@ -1,6 +1,6 @@
 //! Attempts: when the next is made, what a failed one shows, and how an outage goes.
 
-use super::{Asked, BLOCKED_DIALS, Phase, REFUSED_MS, Session};
+use super::{BLOCKED_DIALS, Phase, REFUSED_MS, Session};
 use crate::backoff::{OFFLINE_ATTEMPT_MS, STABLE_MS, next_attempt};
 use crate::cause::{Cause, Confidence, Evidence, Outage, Plan, Probed, Reading, SocketEnd};
 use crate::types::{
@@ -31,6 +31,7 @@ impl Session {
         if probe != self.probe || self.ended.is_some() {
             return;
         }
+        self.probing_until = now;
         let quick = now - self.probe_sent <= REFUSED_MS;
         let Some(outage) = &mut self.outage else {
             return;
@@ -83,6 +84,7 @@ impl Session {
                 };
                 self.refused_probes = if refused { refused_before + 1 } else { 0 };
                 if self.config.witness {
+                    self.probing_until = now + self.config.probe_timeout;
                     self.outputs.push(Output::Witness(probe));
                 } else if self.refused_probes >= enough && self.online {
                     self.learn(Cause::Unreachable, Confidence::Likely);
@@ -132,9 +134,12 @@ impl Session {
             (Cause::Offline, Confidence::Certain)
         };
         self.end(now, end, code, Reading(cause, confidence, Plan::Backoff));
-        if self.config.health && self.online && end != SocketEnd::Token {
+        // One at a time: an answer that takes longer than the next dial is an answer all the same.
+        let probing = now < self.probing_until;
+        if self.config.health && self.online && end != SocketEnd::Token && !probing {
             self.probe += 1;
             self.probe_sent = now;
+            self.probing_until = now + self.config.probe_timeout;
             self.outputs.push(Output::Probe(self.probe));
         }
     }
@@ -219,16 +224,7 @@ impl Session {
             self.socket.0 += 1;
         }
         self.outbox.forget_socket();
-        for request in &self.requests {
-            if request.asked == Asked::Page {
-                let outcome = Outcome::Interrupted;
-                self.outputs.push(Output::Settled {
-                    id: request.id,
-                    outcome,
-                });
-            }
-        }
-        self.requests.clear();
+        self.settle_requests(Outcome::Interrupted);
         for at in 0..self.channels.len() {
             let slot = Slot(at as u32);
             let Some(channel) = self.channels[at].as_mut() else {

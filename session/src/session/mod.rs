@@ -17,8 +17,8 @@ use crate::outbox::{Outbox, OutboxLimits};
 use crate::queue::Queue;
 use crate::rng::Rng;
 use crate::types::{
-    Event, Id, Millis, Output, Position, PublishError, Slot, SocketId, State, Status, Welcome,
-    Window,
+    Event, Id, Millis, Outcome, Output, Position, PublishError, Slot, SocketId, State, Status,
+    Welcome, Window,
 };
 
 /// A probe that fails faster than this was refused; a slower failure proves nothing.
@@ -132,6 +132,8 @@ pub struct Session {
     away: Option<(Cause, Millis)>,
     probe: u32,
     probe_sent: Millis,
+    /// A probe or its witness is under way until then, at the latest.
+    probing_until: Millis,
     accepting_dials: u32,
     /// Probes in a row that were refused.
     refused_probes: u32,
@@ -170,6 +172,7 @@ impl Session {
             away: None,
             probe: 0,
             probe_sent: Millis(0),
+            probing_until: Millis(0),
             accepting_dials: 0,
             refused_probes: 0,
             has_token: !config.token,
@@ -184,12 +187,21 @@ impl Session {
 
     /// The next thing to do; `None`: drained.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop()?;
-        if let Output::Forget(slot) = output {
-            // Only now may the slot be used again: the driver drops its old name first.
-            self.channels[slot.0 as usize] = None;
+        loop {
+            let output = self.outputs.pop()?;
+            match output {
+                // Only now may the slot be used again: the driver drops its old name first.
+                Output::Forget(slot) => self.channels[slot.0 as usize] = None,
+                // A listener closed in the midst of the news: what was still to be told is none any more.
+                Output::Event(Event::Disconnect | Event::Cause | Event::Reconnect)
+                    if self.ended == Some(Cause::Closed) =>
+                {
+                    continue;
+                }
+                _ => {}
+            }
+            return Some(output);
         }
-        Some(output)
     }
 
     /// When to call [`Session::handle_timeout`]; `None`: never.
@@ -363,12 +375,12 @@ impl Session {
         matches!(self.phase, Phase::Online(_)).then(|| self.request(now, Asked::Page))
     }
 
-    /// The page says: now. Leaves a final end, brings the next attempt forward; at most once per second.
+    /// The page says: now. Brings the next attempt forward, at most once per second; a final end it always leaves, if
+    /// need be a second after the last time.
     pub fn retry(&mut self, now: Millis) {
-        if self.ended == Some(Cause::Closed) || now < self.next_retry {
-            return;
-        }
+        let too_soon = now < self.next_retry;
         match self.phase {
+            Phase::Ended if self.ended == Some(Cause::Closed) => return,
             Phase::Ended if self.ended.is_some() => {
                 self.ended = None;
                 self.has_token = !self.config.token;
@@ -391,8 +403,10 @@ impl Session {
                         self.set_status(Slot(at as u32), Status::Subscribing);
                     }
                 }
+                self.not_before = self.not_before.max(self.next_retry);
                 self.bring_forward(now);
             }
+            _ if too_soon => return,
             Phase::Waiting { .. } => self.bring_forward(now),
             Phase::Dialing { .. } => self.redial(now),
             Phase::Ended | Phase::FetchingToken { .. } | Phase::Online(_) => return,
@@ -409,6 +423,7 @@ impl Session {
         if matches!(self.phase, Phase::Online(_)) {
             self.outputs.push(Output::Bye);
         }
+        self.settle_requests(Outcome::Closed);
         self.leave_socket(SocketEnd::Left);
         self.phase = Phase::Ended;
         self.ended = Some(Cause::Closed);

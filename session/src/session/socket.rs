@@ -79,7 +79,8 @@ impl Session {
             let Some(channel) = self.channel(slot) else {
                 continue;
             };
-            if channel.wanted && !channel.joined && channel.status != Status::Denied {
+            let asked = channel.joined || channel.asked.is_some();
+            if channel.wanted && !asked && channel.status != Status::Denied {
                 self.ask_subscribe(now, slot);
             }
         }

@@ -255,6 +255,19 @@ impl Session {
         }
     }
 
+    /// The connection that would have answered is over.
+    pub(super) fn settle_requests(&mut self, outcome: Outcome) {
+        for request in &self.requests {
+            if request.asked == Asked::Page {
+                self.outputs.push(Output::Settled {
+                    id: request.id,
+                    outcome,
+                });
+            }
+        }
+        self.requests.clear();
+    }
+
     /// The outage ends when every channel that can be rejoined has all that the server could replay.
     pub(super) fn check_caught_up(&mut self, now: Millis) {
         let behind = self.channels.iter().flatten().any(|channel| {

@@ -265,3 +265,18 @@ fn a_request_without_an_answer_ends_the_connection() {
     }
     assert_eq!(script.session.state(), State::Reconnecting);
 }
+
+#[test]
+fn a_channel_wanted_in_the_midst_of_the_welcome_is_asked_for_once() {
+    let mut script = Script::new(config());
+    script.session.start(script.now);
+    script.drain();
+    let socket = script.socket;
+    script.session.handle_opened(socket);
+    script.session.handle_welcome(script.now, socket, welcome());
+    let slot = script.session.subscribe(script.now, 11);
+    script.session.handle_welcomed(script.now);
+    let asks =
+        |output: &&Output| matches!(output, Output::Subscribe { slot: at, .. } if *at == slot);
+    assert_eq!(script.drain().iter().filter(asks).count(), 1);
+}

@@ -452,3 +452,58 @@ fn a_network_that_flaps_is_followed_at_once_each_time() {
     }
     assert!(script.session.retry_in(script.now).unwrap() <= 1_000);
 }
+
+#[test]
+fn retry_leaves_a_final_end_again_a_second_later() {
+    let (mut script, _) = Script::online(4);
+    script.close(4504);
+    script.session.retry(script.now);
+    script.wait_for_deadline();
+    script.drain();
+    script.close(4504);
+    assert_eq!(script.session.state(), State::Closed);
+    script.session.retry(script.now);
+    let wait = script.session.retry_in(script.now).unwrap();
+    assert!(
+        (RETRY_FLOOR_MS - 200..=RETRY_FLOOR_MS).contains(&wait),
+        "{wait}"
+    );
+    script.drain();
+    script.wait_for_deadline();
+    assert_eq!(dials(&script.drain()), 1);
+}
+
+#[test]
+fn closing_in_the_midst_of_the_news_ends_the_news() {
+    let (mut script, _) = Script::online(4);
+    script.close(1006);
+    let state = |output: &Output| matches!(output, Output::Event(Event::State { .. }));
+    while !state(&script.session.poll_output().unwrap()) {}
+    script.session.close();
+    let events = script.events();
+    assert!(!events.contains(&Event::Disconnect), "{events:?}");
+    let closed = |event: &Event| {
+        matches!(
+            event,
+            Event::State {
+                state: State::Closed,
+                ..
+            }
+        )
+    };
+    assert!(events.iter().any(closed));
+}
+
+#[test]
+fn a_request_of_the_page_ends_with_the_connection_or_with_the_page() {
+    for (ends, outcome) in [(false, Outcome::Interrupted), (true, Outcome::Closed)] {
+        let (mut script, _) = Script::online(4);
+        let id = script.session.page_request(script.now).unwrap();
+        if ends {
+            script.session.close();
+        } else {
+            script.close(1006);
+        }
+        assert!(script.drain().contains(&Output::Settled { id, outcome }));
+    }
+}
