@@ -90,6 +90,7 @@ async function bundle(directory, name, options) {
     minify: true,
     target: JAVASCRIPT,
     legalComments: "none",
+    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } }, // a field that is only declared costs nothing
     mangleProps: /^_[a-z]/,
     reserveProps: /^_wbg_/,
     metafile: true,

@@ -29,7 +29,8 @@ export const REQUEST = 29;
 export const OUTAGE = 30;
 /** A page event that means nothing. */
 const NOTHING = 8;
-/** What the page is told besides what the core says: something was refused. */
+/** What the page is told besides the last orders: how a request ended, and that something was refused. */
+const SETTLED = 6;
 const ERROR = 7;
 
 /**
@@ -69,6 +70,7 @@ const ERROR = 7;
  * @typedef {object} Channel
  * @property {string} _name
  * @property {number} _slot  -1 until the core knows it
+ * @property {string | undefined} _epoch  of its position
  * @property {unknown} _from  where a first subscription begins
  * @property {boolean} _presence
  * @property {boolean} _wanted
@@ -81,13 +83,6 @@ const ERROR = 7;
  * @property {string} _text  the payload of a publish; empty for any other request
  * @property {(value: any) => void} _resolve
  * @property {(error: any) => void} _reject
- */
-
-/**
- * The functions of src/js.rs.
- * @typedef {object} Core
- * @property {(flags: number) => number} create
- * @property {(handle: number, what: number, ...numbers: any[]) => number} input
  */
 
 const PROTOCOL = "rejoin.v1.json";
@@ -123,15 +118,24 @@ const KINDS = Object.keys(READ);
 /** Epoch strings kept, far above what the channels of a connection can have. */
 const EPOCHS_MAX = 4096;
 
-/** @param {Host} host @param {unknown} epoch */
+/** The number of an epoch, which becomes the one seen last. @param {Host} host @param {unknown} epoch */
 const intern = (host, epoch) => {
   if (typeof epoch !== "string") return 0;
-  const epochs = host._epochs;
-  const known = epochs.get(epoch) ?? ++host._last_epoch;
-  epochs.delete(epoch);
-  epochs.set(epoch, known);
-  if (epochs.size > EPOCHS_MAX) for (const oldest of epochs.keys()) return epochs.delete(oldest), known;
-  return known;
+  const number = see(host, epoch);
+  if (host._epochs.size > EPOCHS_MAX) {
+    for (const { _epoch } of host._named.values()) if (_epoch) see(host, _epoch);
+    const [oldest] = host._epochs.keys();
+    host._epochs.delete(/** @type {string} */ (oldest));
+  }
+  return number;
+};
+
+/** @param {Host} host @param {string} epoch */
+const see = (host, epoch) => {
+  const number = host._epochs.get(epoch) ?? ++host._last_epoch;
+  host._epochs.delete(epoch);
+  host._epochs.set(epoch, number);
+  return number;
 };
 
 /** The slot of the frame's channel; negative when it is not ours. @param {Host} host @param {any} frame */
@@ -172,7 +176,7 @@ export const host = (given) => ({
 
 /**
  * Begins the first attempt. `numbers` are those that `create` in src/js.rs reads.
- * @param {Host} host @param {Core} core @param {number[]} numbers
+ * @param {Host} host @param {import("./client.js").Core} core @param {number[]} numbers
  */
 export function start(host, core, numbers) {
   rest = numbers;
@@ -242,11 +246,11 @@ function watch(host) {
   on(globalThis, "online", () => 0);
   on(globalThis, "offline", () => 1);
   // A page that is not kept has ended: nothing to tell.
-  on(globalThis, "pagehide", (event) => (event.persisted ? 2 : NOTHING));
-  on(globalThis, "pageshow", (event) => (event.persisted ? 3 : NOTHING));
-  on(document, "visibilitychange", () => (document.hidden ? 4 : 5));
-  on(document, "freeze", () => 6);
-  on(document, "resume", () => 7);
+  on(globalThis, "pagehide", (event) => (event.persisted ? 6 : NOTHING));
+  on(globalThis, "pageshow", (event) => (event.persisted ? 7 : NOTHING));
+  on(document, "visibilitychange", () => (document.hidden ? 3 : 2));
+  on(document, "freeze", () => 4);
+  on(document, "resume", () => 5);
 }
 
 // ── Sockets and what they bring ────────────────────────────────────────────────────────────────────────────────
@@ -349,60 +353,78 @@ export function transmit({ _live }, frame) {
 
 // ── What the core orders ───────────────────────────────────────────────────────────────────────────────────────
 
-/** Orders of src/bridge.rs up to `Bye`: frames to send. @type {((host: Host, a: number, b: number, c: number, d: number) => object | string)[]} */
-const FRAMES = [
-  (host, cause, code, ms, attempts) => ({
-    type: "hello",
-    client: host._client,
-    producer: host._producer,
-    channels: host._rejoining.splice(0),
-    token: host._token,
-    info: host._info,
-    why: cause ? { cause: CAUSE[cause - 1], code, ms, attempts } : undefined,
-  }),
-  (host, _slot, id) => ({ type: "subscribe", id, ...host._rejoining.pop() }),
-  (host, slot, id) => ({ type: "unsubscribe", id, channel: host._channels[slot]?._name }),
-  (host, _, id, seq, again) => {
-    const { _channel, _text } = /** @type {Request} */ (host._requests.get(id));
-    return `{"type":"publish","id":${id},"channel":"${_channel}","seq":${seq}${
-      again < 0 ? "" : `,"again":${again}`
-    },"data":${_text}}`;
-  },
-  (host, slot, id, after, before) => ({
-    type: "history",
-    id,
-    channel: host._channels[slot]?._name,
-    after,
-    before,
-    limit: Math.min(before - after - 1, 1000), // the most that a server gives; the rest is asked for then
-  }),
-  (_host, _, id) => ({ type: "subscriptions", id }),
-  (_host, _, id) => ({ type: "ping", id }),
-  () => ({ type: "pong" }),
-  () => ({ type: "bye" }),
-];
-
-/** The orders that follow. @type {((host: Host, a: number, b: number, c: number) => void)[]} */
-const ACTIONS = [
+/** In the order of `Order` in src/bridge.rs. @type {((host: Host, a: number, b: number, c: number, d: number) => void)[]} */
+const ORDERS = [
   // FetchToken: the page's own function may throw, return at once, or promise.
   (host) =>
     new Promise((resolve) => resolve(typeof host._ask === "function" ? host._ask() : host._ask)).then(
       (token) => host._input(TOKEN, 0, typeof (host._token = /** @type {any} */ (token)) === "string" && token ? 0 : 1),
       (error) => host._input(TOKEN, 0, error?.code === "required" ? 1 : 2),
     ),
+  // Rejoining: an entry of the hello or subscribe that follows.
+  (host, slot, epoch, offset) => {
+    const { _name, _from, _presence, _epoch } = /** @type {Channel} */ (host._channels[slot]);
+    const where = epoch ? { epoch: _epoch, offset } : { from: _from };
+    host._rejoining.push({ channel: _name, ...where, presence: _presence || undefined });
+  },
+  // Filled: the answer to a history is offered.
+  (host, slot) => {
+    for (const frame of host._frame.messages ?? []) offer(host, HELD, 0, slot, frame);
+  },
+  // Hello
+  (host) => {
+    const cut = host._input(OUTAGE);
+    const [cause = 0, , ms, attempts, , , , code] = host._outage;
+    transmit(host, {
+      type: "hello",
+      client: host._client,
+      producer: host._producer,
+      channels: host._rejoining.splice(0),
+      token: host._token,
+      info: host._info,
+      why: cut ? { cause: CAUSE[cause], code, ms, attempts } : undefined,
+    });
+  },
+  // Subscribe, Unsubscribe
+  (host, _slot, id) => transmit(host, { type: "subscribe", id, ...host._rejoining.pop() }),
+  (host, slot, id) => transmit(host, { type: "unsubscribe", id, channel: host._channels[slot]?._name }),
+  // Publish
+  (host, id, _, seq, again) => {
+    const { _channel, _text } = /** @type {Request} */ (host._requests.get(id));
+    const repeat = again < 0 ? "" : `,"again":${again}`;
+    transmit(host, `{"type":"publish","id":${id},"channel":"${_channel}","seq":${seq}${repeat},"data":${_text}}`);
+  },
+  // Settled
+  (host, id, outcome, offset, duplicate) => host._told(SETTLED, id, outcome, offset, duplicate, 0),
+  // History
+  (host, slot, id, after, before) =>
+    transmit(host, {
+      type: "history",
+      id,
+      channel: host._channels[slot]?._name,
+      after,
+      before,
+      limit: Math.min(before - after - 1, 1000), // the most that a server gives; the rest is asked for then
+    }),
+  // Subscriptions, Ping, Pong, Bye
+  (host, id) => transmit(host, { type: "subscriptions", id }),
+  (host, id) => transmit(host, { type: "ping", id }),
+  (host) => transmit(host, { type: "pong" }),
+  (host) => transmit(host, { type: "bye" }),
   // Probe
   (host, probe) =>
     ask(host, host._health, "cors", async (response) => {
       if (response.status >= 500) return ["error"];
       const { accepting, why, retry } = await response.json();
-      return accepting ? ["accepting"] : accepting === false ? [why === "origin" || why === "not-ready" ? why : "overload", retry] : [];
+      if (accepting !== false) return accepting ? ["accepting"] : [];
+      return [why === "origin" || why === "not-ready" ? why : "overload", retry];
     }).then(([found, retry]) => host._input(PROBED, probe, retry, HEALTH.indexOf(found))),
   // Witness: any answer will do, readable or not.
   (host, probe) =>
     ask(host, host._witness, "no-cors", async () => ["accepting"]).then(([found]) =>
       host._input(WITNESSED, probe, +(found === "accepting")),
     ),
-  // Release
+  // Release, Discard
   (host, slot) => {
     for (const frame of discard(host, slot)) offer(host, HELD, 0, slot, frame);
   },
@@ -413,17 +435,6 @@ const ACTIONS = [
     if (host._named.get(name)?._slot === slot) host._named.delete(name);
     delete host._channels[slot];
     host._held.delete(slot);
-  },
-  // Rejoining
-  (host, slot, epoch, offset) => {
-    const { _name, _from, _presence } = /** @type {Channel} */ (host._channels[slot]);
-    const known = [...host._epochs].find(([, number]) => number === epoch);
-    const where = known ? { epoch: known[0], offset } : { from: _from };
-    host._rejoining.push({ channel: _name, ...where, presence: _presence || undefined });
-  },
-  // Filled
-  (host, slot) => {
-    for (const frame of host._frame.messages ?? []) offer(host, HELD, 0, slot, frame);
   },
   // Repair: what the server's list lacks; and given up, on the wire, what nobody here knows.
   (host) => {
@@ -438,11 +449,9 @@ const ACTIONS = [
 /** @param {number} client @param {number} order @param {number} a @param {number} b @param {number} c @param {number} d @param {number} e */
 export function perform(client, order, a, b, c, d, e) {
   const host = /** @type {Host} */ (hosts[client]);
-  const frame = FRAMES[order];
-  const action = ACTIONS[order - FRAMES.length];
-  if (frame) transmit(host, frame(host, a, b, c, d));
-  else if (action) action(host, a, b, c);
-  else host._told(order - FRAMES.length - ACTIONS.length, a, b, c, d, e);
+  const perform = ORDERS[order];
+  if (perform) perform(host, a, b, c, d);
+  else host._told(order - ORDERS.length, a, b, c, d, e);
 }
 
 /** @param {number} client @param {number[]} outage */

@@ -4,7 +4,7 @@ import {
   CAUSE, CAUSES, FLUSH, OUTAGE, PUBLISH, REQUEST, RETRY, UNSUBSCRIBE, WHYS,
   close, host as newHost, join, start, transmit,
 } from "./bridge.js";
-import type { Core, Host, Channel as HostChannel } from "./bridge.js";
+import type { Host } from "./bridge.js";
 import { Listeners } from "./listeners.js";
 import type { On } from "./listeners.js";
 
@@ -164,10 +164,23 @@ const FRAME_BYTES = 1 << 20;
 /** What `_told` says: the last orders of src/bridge.rs, and an error. */
 const enum Told { State, Disconnect, Cause, Reconnect, Gap, Status, Settled, Error }
 
+/** The functions of src/js.rs. */
+export interface Core {
+  create(flags: number): number;
+  input(handle: number, what: number, ...numbers: any[]): number;
+}
+
 type Settle = { resolve: (value: any) => void; reject: (error: RejoinError) => void };
 
 /** One channel of a socket, shared by every subscription to it. */
-interface Channel extends HostChannel {
+interface Channel {
+  _name: string;
+  /** -1 until the core knows it. */
+  _slot: number;
+  _epoch: string | undefined;
+  _from: SubscribeOptions["from"];
+  _presence: boolean;
+  _wanted: boolean;
   _state: SubscriptionState;
   _error: RejoinError | undefined;
   _subscriptions: Set<Subscription<any>>;
@@ -185,11 +198,9 @@ const refusal = (frame: any, channel?: string) =>
   );
 
 /** Interest in one channel. */
-export class Subscription<T = unknown> {
+export class Subscription<T = unknown> extends Listeners<SubscriptionEvents & { message: Message<T> }> {
   /** Resolves when subscribed, for the first time; rejects when denied or closed. */
   readonly ready: Promise<void>;
-  /** @internal */
-  _listeners = new Listeners<SubscriptionEvents & { message: Message<T> }>();
   /** @internal */
   _ready!: Settle;
   #own = true;
@@ -200,9 +211,10 @@ export class Subscription<T = unknown> {
     readonly _channel: Channel,
     listener: ((message: Message<T>) => void) | undefined,
   ) {
+    super();
     this.ready = new Promise((resolve, reject) => (this._ready = { resolve, reject }));
     this.ready.catch(() => {}); // who does not ask is not to be troubled
-    if (listener) this._listeners.on("message", listener);
+    if (listener) this.on("message", listener);
     _channel._subscriptions.add(this);
     this._tell();
   }
@@ -215,8 +227,7 @@ export class Subscription<T = unknown> {
     return this.#own ? this._channel._state : "unsubscribed";
   }
 
-  readonly on: On<SubscriptionEvents> = (event, listener, options) =>
-    this._listeners.on(event, listener, options);
+  declare readonly on: On<SubscriptionEvents & { message: Message<T> }>;
 
   /** Gives up this interest; the channel is left with its last one. */
   unsubscribe(): void {
@@ -225,7 +236,7 @@ export class Subscription<T = unknown> {
     this._channel._subscriptions.delete(this);
     this._ready.reject(new RejoinError("closed", `unsubscribed from ${this.channel}`));
     this._socket._leave(this._channel);
-    this._listeners.emit("state", { state: "unsubscribed" });
+    this._emit("state", { state: "unsubscribed" });
   }
 
   /** Who is there now. */
@@ -248,9 +259,7 @@ const presence = (frame: any): Presence => ({
 });
 
 /** A connection that outlives its sockets. */
-export class Socket {
-  /** @internal */
-  _listeners = new Listeners<SocketEvents>();
+export class Socket extends Listeners<SocketEvents> {
   #host: Host;
   #started = false;
   #state: State = "connecting";
@@ -262,6 +271,7 @@ export class Socket {
 
   /** @internal */
   constructor(load: () => Core | Promise<Core>, url: string, options: Options) {
+    super();
     this.#host = newHost({ ...read(url, options), _told: this.#told, _delivered: this.#delivered });
     let core;
     try {
@@ -307,8 +317,7 @@ export class Socket {
     return this.#outage() ?? null;
   }
 
-  readonly on: On<SocketEvents> = (event, listener, options) =>
-    this._listeners.on(event, listener, options);
+  declare readonly on: On<SocketEvents>;
 
   /** Wants a channel. Twice on one channel shares one subscription, counted by reference. */
   subscribe<T = unknown>(
@@ -321,7 +330,7 @@ export class Socket {
     }
     if (listener !== undefined && typeof listener !== "function") throw wrong("listener", "a function", listener);
     check("subscribe", options, {
-      from: [(it) => it === "now" || it === "last" || natural((it as any)?.rewind), '"now", "last" or {rewind: n}'],
+      from: [(it) => it === "now" || it === "last" || count[0]((it as any)?.rewind - 1), '"now", "last" or {rewind: n}'],
       presence: flag,
     });
     const known = this.#host._named.get(channel) as Channel | undefined;
@@ -352,17 +361,16 @@ export class Socket {
 
   /** Tries now, and leaves a final end. At most once per second; without effect after `close()`. */
   retry(): void {
-    this.#run(() => {
-      if (this.#final !== "closed") this.#final = undefined;
-      this.#host._input(RETRY);
-    });
+    this.#run(() => this.#host._input(RETRY));
   }
 
   /** Ends it: what waits rejects with `closed`, and so does every later call. */
   close(): void {
     if (this.#final === "closed") return;
-    if (this.#started) close(this.#host);
-    else this.#told(Told.State, STATES.length - 1, 0, CAUSE.length - 1, 0, 0);
+    if (this.#started) {
+      close(this.#host);
+      this.#final = "closed"; // also of what had ended otherwise before, where no state changes
+    } else this.#told(Told.State, STATES.length - 1, 0, CAUSE.length - 1, 0, 0);
   }
 
   /** @internal */
@@ -420,13 +428,14 @@ export class Socket {
   }
 
   #refused({ code, message, retryable, channel }: RejoinError): void {
-    this._listeners.emit("error", { code, message, retryable, channel });
+    this._emit("error", { code, message, retryable, channel });
   }
 
   #channel(name: string, { from, presence = false }: SubscribeOptions): Channel {
     const channel: Channel = {
       _name: name,
       _slot: -1,
+      _epoch: undefined,
       _from: from,
       _presence: presence,
       _wanted: true,
@@ -454,7 +463,7 @@ export class Socket {
 
   #present(channel: Channel, frame: any): void {
     if (frame?.version === undefined) return;
-    for (const { _listeners } of channel._subscriptions) _listeners.emit("presence", presence(frame));
+    for (const subscription of channel._subscriptions) subscription._emit("presence", presence(frame));
   }
 
   #outage(): Outage | undefined {
@@ -493,29 +502,33 @@ export class Socket {
   #delivered = (slot: number, frame: any): void => {
     const { type, channel, data, offset, from, at, member, user, info } = frame;
     const event = type === "message" ? { channel, data, offset, from, at } : { member, user, info };
-    const to = this.#host._channels[slot] as Channel | undefined;
-    for (const { _listeners } of [...(to?._subscriptions ?? [])]) _listeners.emit(type, event as any);
+    const to = (this.#host._channels[slot] as Channel | undefined)?._subscriptions;
+    for (const subscription of [...(to ?? [])]) {
+      // A listener before may have ended this one, or all.
+      if (to!.has(subscription) && this.#final !== "closed") subscription._emit(type, event as any);
+    }
   };
 
   #told = (what: number, a: number, b: number, c: number, d: number, e: number): void => {
     const { _frame: frame, _channels: channels } = this.#host;
-    const emit = this._listeners.emit.bind(this._listeners) as Listeners<SocketEvents>["emit"];
     if (what === Told.State) {
       const cause = c < 0 ? null : (CAUSE[c] as Cause);
       const state = (this.#state = STATES[a]!);
       this.#final = undefined;
       if (cause && state === "closed") this.#end(cause);
-      emit("state", { state, previous: STATES[b]!, cause });
+      this._emit("state", { state, previous: STATES[b]!, cause });
     } else if (what === Told.Disconnect) {
       const { since, ...disconnect } = this.#outage()!;
-      emit("disconnect", disconnect);
+      this._emit("disconnect", disconnect);
     } else if (what === Told.Cause) {
       const { cause, kind, confidence, evidence } = this.#outage()!;
-      emit("cause", { cause, kind, confidence, evidence });
+      this._emit("cause", { cause, kind, confidence, evidence });
     } else if (what === Told.Reconnect) {
-      emit("reconnect", { cause: CAUSE[a] as Cause, downtimeMs: c, attempts: b, recovered: d, gaps: e });
+      this._emit("reconnect", { cause: CAUSE[a] as Cause, downtimeMs: c, attempts: b, recovered: d, gaps: e });
     } else if (what === Told.Gap) {
-      emit("gap", { channel: channels[a]!._name, from: c, to: d < 0 ? null : d, why: WHYS[b] as "expired" });
+      const channel = channels[a] as Channel;
+      channel._epoch = frame.epoch ?? channel._epoch;
+      this._emit("gap", { channel: channel._name, from: c, to: d < 0 ? null : d, why: WHYS[b] as "expired" });
     } else if (what === Told.Status) {
       this.#status(channels[a] as Channel, STATUSES[b]!, frame);
     } else if (what === Told.Settled) {
@@ -528,11 +541,12 @@ export class Socket {
   #status(channel: Channel, state: SubscriptionState, frame: any): void {
     const name = channel._name;
     channel._state = state;
+    if (state === "subscribed") channel._epoch = frame.epoch;
     channel._error = state === "unsubscribed" ? closed(name) : undefined;
     if (state === "denied") this.#refused((channel._error = refusal(frame?.error ?? frame, name)));
     for (const subscription of [...channel._subscriptions]) {
       subscription._tell();
-      subscription._listeners.emit("state", { state });
+      subscription._emit("state", { state });
     }
     if (state === "subscribed" && channel._presence) this.#present(channel, frame);
   }
@@ -565,7 +579,15 @@ const ms: Rule = [(it) => natural(it) && (it as number) > 0 && (it as number) < 
 const count: Rule = [(it) => natural(it) && (it as number) < 2 ** 31, "a whole number"];
 const object: Rule = [(it) => !!it && typeof it === "object" && !Array.isArray(it), "an object"];
 const flag: Rule = [(it) => typeof it === "boolean", "true or false"];
-const place: Rule = [(it) => it === false || (typeof it === "string" && it !== ""), "a URL or false"];
+const resolve = (it: unknown) => {
+  try {
+    if (it && typeof it === "string") return new URL(it, globalThis.location?.href);
+  } catch {
+    // not a URL
+  }
+  return undefined;
+};
+const place: Rule = [(it) => it === false || !!resolve(it)?.protocol.startsWith("http"), "a URL of http or https, or false"];
 
 const OPTIONS: Record<keyof Options, Rule> = {
   token: [(it) => typeof it === "string" || typeof it === "function", "a string or a function"],
@@ -594,21 +616,17 @@ function read(url: string, options: Options): Pick<Host, "_url" | "_socket" | "_
   check("connect", options, OPTIONS);
   check("connect option backoff:", options.backoff ?? {}, { base: ms, cap: ms });
   check("connect option queue:", options.queue ?? {}, { count, bytes: count });
-  if (typeof url !== "string" || !url) throw wrong("url", "a ws: or wss: URL", url);
   const page = globalThis.location;
-  let target: URL;
-  try {
-    target = new URL(url, page?.href);
-  } catch {
-    throw wrong("url", "a ws: or wss: URL", url);
+  const target = resolve(url);
+  if (target) target.protocol = target.protocol.replace("http", "ws");
+  if (!target || !/^wss?:$/.test(target.protocol) || target.hash) {
+    throw wrong("url", "a ws: or wss: URL without #", url);
   }
-  target.protocol = target.protocol.replace("http", "ws");
-  if (!/^wss?:$/.test(target.protocol) || target.hash) throw wrong("url", "a ws: or wss: URL without #", url);
   const socket = options.WebSocket ?? globalThis.WebSocket;
   if (!socket) {
     throw new RejoinError(
       "no_websocket",
-      "rejoin: there is no WebSocket here: pass one as the option WebSocket (in Node the package `ws`), or run where there is a global one (browsers, Node 22)",
+      "rejoin: no WebSocket here: pass one as the option WebSocket (in Node the package `ws`), or run where it is global (browsers, Node 22)",
     );
   }
   const health = new URL("/health", target.href.replace(/^ws/, "http")).href;

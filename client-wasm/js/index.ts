@@ -4,21 +4,19 @@
 import bytes from "../pkg/core_bg.wasm";
 import { create, initSync, input } from "../pkg/core.js";
 import { connector } from "./client.js";
-import type { Core } from "./bridge.js";
+import type { Core } from "./client.js";
 
 // Named one by one, so that the glue's other way of loading is left out.
 const core: Core = { create, input };
 
-let loaded: true | Promise<Core> | undefined;
+let loaded: Core | Promise<Core> | undefined;
 
 function load(): Core | Promise<Core> {
-  if (loaded === true) return core;
   if (loaded) return loaded;
   const wasm = bytes();
   const begin = (module: WebAssembly.Module) => {
     initSync({ module });
-    loaded = true;
-    return core;
+    return (loaded = core);
   };
   try {
     return begin(new WebAssembly.Module(wasm));

@@ -28,10 +28,12 @@ export class Listeners<Events> {
     return dispose;
   };
 
-  emit<Name extends keyof Events>(event: Name, value: Events[Name]): void {
-    for (const { run } of [...(this.#by.get(event) ?? [])]) {
+  /** @internal */
+  _emit<Name extends keyof Events>(event: Name, value: Events[Name]): void {
+    const all = this.#by.get(event);
+    for (const entry of [...(all ?? [])]) {
       try {
-        run(value);
+        if (all!.has(entry)) entry.run(value); // a listener before may have disposed of it
       } catch (error) {
         console.error("rejoin: a listener threw", error);
       }

@@ -5,30 +5,29 @@ use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
 
-/// What bridge.js is to do, in the order of `ORDERS` there. It says what the numbers of each mean.
+/// What bridge.js is to do, in the order of `ORDERS` there. First what the session asks for, in the order of its `Output`,
+/// so that the compiler turns one number into the other; where the driver itself does that, what it asks for in doing so.
 #[derive(Clone, Copy)]
 #[repr(i32)]
 pub(crate) enum Order {
-    // Frames to send.
+    FetchToken,
+    Rejoining,
+    Filled,
     Hello,
     Subscribe,
     Unsubscribe,
     Publish,
+    Settled,
     History,
     Subscriptions,
     Ping,
     Pong,
     Bye,
-    // What else the session asks for.
-    FetchToken,
     Probe,
     Witness,
     Release,
     Discard,
     Forget,
-    // What the driver asks for itself.
-    Rejoining,
-    Filled,
     Repair,
     // What the page is told.
     State,
@@ -37,7 +36,6 @@ pub(crate) enum Order {
     Reconnect,
     Gap,
     Status,
-    Settled,
 }
 
 #[wasm_bindgen(module = "/js/bridge.js")]
@@ -49,7 +47,10 @@ extern "C" {
     /// Does what an [`Order`] says, for one client.
     pub(crate) fn perform(client: i32, order: i32, a: i32, b: i32, c: f64, d: f64, e: f64);
     /// What is known of an outage, kept by bridge.js until the page has read it; in the order of `Facts` there.
-    #[allow(clippy::too_many_arguments, reason = "numbers cross the border cheaper than an object")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "numbers cross the border cheaper than an object"
+    )]
     pub(crate) fn learn(
         client: i32,
         cause: i32,

@@ -9,6 +9,8 @@
 
 #![cfg(target_family = "wasm")]
 
+#[cfg(feature = "npm")]
+mod alloc;
 mod bridge;
 mod driver;
 #[cfg(feature = "npm")]
@@ -18,11 +20,8 @@ mod js;
 mod typed;
 
 #[cfg(feature = "typed")]
-pub use typed::{Client, Message, Options, Subscription};
+pub use typed::{Accepted, Client, Error, Message, Options, State, Subscription};
 
-// A linear free list, 2 KB smaller than std's: the session allocates at subscribe and publish, never per message.
 #[cfg(feature = "npm")]
 #[global_allocator]
-// SAFETY: wasm32-unknown-unknown without threads; the npm build enables no atomics.
-static ALLOCATOR: lol_alloc::AssumeSingleThreaded<lol_alloc::FreeListAllocator> =
-    unsafe { lol_alloc::AssumeSingleThreaded::new(lol_alloc::FreeListAllocator::new()) };
+static ALLOCATOR: alloc::Buckets = alloc::Buckets::new();

@@ -544,7 +544,7 @@ fn decode_history<'a>(id: u64, fields: &Fields<'a>) -> Result<History<'a>, Bad> 
     Ok(History {
         id,
         channel: fields.channel()?,
-        epoch: fields.string(Field::Epoch)?,
+        epoch: fields.epoch()?,
         after: fields.integer(Field::After)?,
         before: fields.integer(Field::Before)?,
         limit,
@@ -555,7 +555,7 @@ fn decode_history<'a>(id: u64, fields: &Fields<'a>) -> Result<History<'a>, Bad> 
 fn decode_entry<'a>(fields: &Fields<'a>) -> Result<Entry<'a>, Bad> {
     let entry = Entry {
         channel: fields.channel()?,
-        epoch: fields.string(Field::Epoch)?,
+        epoch: fields.epoch()?,
         offset: fields.integer(Field::Offset)?,
         from: fields.from()?,
         token: fields.string(Field::Token)?,
@@ -732,6 +732,19 @@ impl<'a> Fields<'a> {
         } else {
             Err(Bad::plain(ErrorCode::BadChannel))
         }
+    }
+
+    /// The epoch of a position: token-like, as every epoch that a server gives.
+    fn epoch(&self) -> Result<Option<Cow<'a, str>>, Bad> {
+        let epoch = self.string(Field::Epoch)?;
+        let token_like = |text: &str| {
+            let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            (1..=64).contains(&text.len()) && text.bytes().all(letter)
+        };
+        if epoch.as_deref().is_some_and(|text| !token_like(text)) {
+            return Err(Bad::request("\"epoch\" must be 1 to 64 of A-Z a-z 0-9 - _"));
+        }
+        Ok(epoch)
     }
 
     /// `data`, where `null` is a value like any other.

@@ -17,41 +17,45 @@ const SINGLES = [...LETTERS].filter((letter) => !SHIFTS.includes(letter));
 /** The letters for single bytes in the order of ASCII, as the decoder counts them. */
 const SORTED = SINGLES.toSorted();
 
-/** The text of `bytes`: two hexadecimal digits for each single letter's byte, then the letters. */
+/** Every byte, in the order in which letters stand for them until the text has said otherwise. */
+const ASCENDING = [...Array(256).keys()];
+
+/** The text of `bytes`: the bytes of the single letters first, then `bytes` in the order that they make. */
 export function encode(bytes) {
   const counts = new Array(256).fill(0);
   for (const byte of bytes) counts[byte] += 1;
-  const byFrequency = [...counts.keys()].sort((a, b) => counts[b] - counts[a]);
-  const byteOf = new Map(SINGLES.map((letter, rank) => [letter, byFrequency[rank]]));
-  const order = SORTED.map((letter) => byteOf.get(letter));
-  for (let byte = 0; byte < 256; byte++) if (!order.includes(byte)) order.push(byte);
-
-  const head = order.slice(0, SORTED.length).map((byte) => byte.toString(16).padStart(2, "0"));
-  const places = [];
-  order.forEach((byte, place) => (places[byte] = place));
-  const body = Array.from(bytes, (byte) => {
-    const page = Math.floor(places[byte] / SORTED.length);
-    return (SHIFTS[page - 1] ?? "") + SORTED[places[byte] % SORTED.length];
-  });
-  return head.join("") + body.join("");
+  const byFrequency = ASCENDING.toSorted((a, b) => counts[b] - counts[a]);
+  const head = SORTED.map((letter) => byFrequency[SINGLES.indexOf(letter)]);
+  return write(head, ASCENDING) + write(bytes, reordered(head));
 }
+
+/** A byte is its place in `order`: one letter for the first page, a shift and a letter for the others. */
+function write(bytes, order) {
+  const letters = Array.from(bytes, (byte) => {
+    const place = order.indexOf(byte);
+    const page = Math.floor(place / SORTED.length);
+    return (SHIFTS[page - 1] ?? "") + SORTED[place % SORTED.length];
+  });
+  return letters.join("");
+}
+
+const reordered = (head) => [...new Set([...head, ...ASCENDING])];
 
 /** JavaScript of a function that gives the bytes back, for a module that holds the text. */
 export const decoderSource = `() => {
-  const order = [];
-  for (let i = 0; i < ${2 * SORTED.length}; i += 2) order.push(parseInt(text.slice(i, i + 2), 16));
-  for (let i = 0; i < 256; i++) if (!order.includes(i)) order.push(i);
+  let order = [...Array(256).keys()];
   const bytes = [];
   let page = 0;
-  for (let i = ${2 * SORTED.length}; i < text.length; i++) {
+  for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 124) page = (code - 124) * ${SORTED.length};
     else {
       bytes.push(order[page + code - (code > 92 ? 34 : code > 34 ? 33 : 32)]);
+      if (bytes.length === ${SORTED.length}) order = [...new Set([...bytes, ...order])];
       page = 0;
     }
   }
-  return Uint8Array.from(bytes);
+  return Uint8Array.from(bytes.slice(${SORTED.length}));
 }`;
 
 /** esbuild plugin: `import wasmBytes from "x.wasm"` is a function that returns the bytes of `file`. */

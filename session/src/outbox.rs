@@ -25,7 +25,8 @@ struct Entry {
     id: Id,
     seq: u64,
     bytes: u32,
-    first_sent: Option<Millis>,
+    /// Else never.
+    first_sent: Millis,
 }
 
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl Outbox {
             id,
             seq: self.seq,
             bytes,
-            first_sent: None,
+            first_sent: Millis::NEVER,
         });
         Ok(())
     }
@@ -79,12 +80,13 @@ impl Outbox {
             let Some(entry) = self.entries.get_mut(self.in_flight) else {
                 return;
             };
+            let first = entry.first_sent;
             outputs.push(Output::Publish {
                 id: entry.id,
                 seq: entry.seq,
-                again: entry.first_sent.map(|first| now - first),
+                again: (first != Millis::NEVER).then(|| now - first),
             });
-            entry.first_sent.get_or_insert(now);
+            entry.first_sent = first.min(now);
             self.waiting_bytes -= entry.bytes;
             self.in_flight += 1;
         }

@@ -14,6 +14,7 @@ impl Millis {
 
 impl Add<u64> for Millis {
     type Output = Self;
+    #[inline(never)] // two dozen callers: measured
     fn add(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
     }
@@ -22,6 +23,7 @@ impl Add<u64> for Millis {
 impl Sub for Millis {
     type Output = u64;
     /// Milliseconds since `earlier`; 0 when the clock went backwards.
+    #[inline(never)]
     fn sub(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }

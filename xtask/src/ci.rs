@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::{cargo, execute, tidy};
+use crate::{cargo, execute, tidy, wasm};
 
 /// Stops at the first check that fails, the quickest ones first.
 pub(crate) fn check(root: &Path) -> Result<()> {
@@ -26,6 +26,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         "warnings",
     ];
     execute(cargo(root).args(clippy), "cargo clippy")?;
+    check_browser_crate(root)?;
     let doc = [
         "doc",
         "--workspace",
@@ -36,4 +37,36 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         cargo(root).args(doc).env("RUSTDOCFLAGS", "-D warnings"),
         "cargo doc",
     )
+}
+
+/// `client-wasm` is empty on every other target, and has two faces.
+fn check_browser_crate(root: &Path) -> Result<()> {
+    if !wasm::has_target() {
+        eprintln!(
+            "note: client-wasm is not linted: rustup target add {}",
+            wasm::TARGET
+        );
+        return Ok(());
+    }
+    for face in ["npm", "typed"] {
+        let mut command = cargo(root);
+        command
+            .args([
+                "clippy",
+                "--package",
+                "rejoin-client-wasm",
+                "--target",
+                wasm::TARGET,
+            ])
+            .args([
+                "--no-default-features",
+                "--features",
+                face,
+                "--",
+                "-D",
+                "warnings",
+            ]);
+        execute(&mut command, "cargo clippy (client-wasm)")?;
+    }
+    Ok(())
 }

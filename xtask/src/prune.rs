@@ -5,8 +5,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use walrus::ir::{CallIndirect, Visitor, dfs_in_order};
-use walrus::{ElementItems, ExportItem, FunctionBuilder, FunctionId, Module, TypeId};
+use walrus::ir::{BinaryOp, CallIndirect, Visitor, dfs_in_order};
+use walrus::{
+    ElementItems, ExportItem, FunctionBuilder, FunctionId, FunctionKind, Module, RefType, TypeId,
+    ValType,
+};
 
 /// Text of panics is at least this long, and no table of numbers reads as so many letters.
 const SHORTEST_MESSAGE: usize = 20;
@@ -15,6 +18,7 @@ const SHORTEST_MESSAGE: usize = 20;
 pub(crate) fn prune(glue: &str, wasm: &mut Module) -> Result<String> {
     trap_instead_of_throwing(wasm)?;
     empty_table(wasm)?;
+    scan_for_free_places(wasm)?;
     prune_glue(glue)
 }
 
@@ -50,7 +54,7 @@ fn trap_instead_of_throwing(wasm: &mut Module) -> Result<()> {
 fn empty_table(wasm: &mut Module) -> Result<()> {
     let exported = wasm.exports.iter().any(|export| {
         matches!(export.item, ExportItem::Table(id)
-        if wasm.tables.get(id).element_ty == walrus::RefType::FUNCREF)
+        if wasm.tables.get(id).element_ty == RefType::FUNCREF)
     });
     ensure!(
         !exported,
@@ -94,6 +98,95 @@ fn empty_table(wasm: &mut Module) -> Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+/// wasm-bindgen keeps a list of the free places in the table of JavaScript values, on the heap. A client holds three values (a
+/// socket, a timer and its closure), a few more while it opens a socket, and none of them is ever null: so a place with null in it
+/// is a free one, and looking for it is quick.
+fn scan_for_free_places(wasm: &mut Module) -> Result<()> {
+    /// Below are undefined, null, true and false, and the stack of borrowed values.
+    const FIRST: i32 = 1028;
+    const MORE: i32 = 16;
+    let values = wasm
+        .tables
+        .iter()
+        .find(|table| table.element_ty == RefType::EXTERNREF);
+    let values = values.context("the module has no table of JavaScript values")?;
+    ensure!(
+        values.initial == FIRST as u64,
+        "wasm-bindgen keeps other places of the table of JavaScript values for itself"
+    );
+    let values = values.id();
+    let named = |wasm: &Module, name| {
+        wasm.funcs
+            .by_name(name)
+            .with_context(|| format!("the module has no {name}"))
+    };
+
+    let allocate = named(wasm, "__externref_table_alloc")?;
+    let mut builder = FunctionBuilder::new(&mut wasm.types, &[], &[ValType::I32]);
+    let place = wasm.locals.add(ValType::I32);
+    let mut body = builder.func_body();
+    body.i32_const(FIRST).local_set(place);
+    body.loop_(None, |next| {
+        let again = next.id();
+        next.local_get(place)
+            .table_size(values)
+            .binop(BinaryOp::I32GeU);
+        next.if_else(
+            None,
+            |full| {
+                full.ref_null(RefType::EXTERNREF)
+                    .i32_const(MORE)
+                    .table_grow(values);
+                full.i32_const(0).binop(BinaryOp::I32LtS).if_else(
+                    None,
+                    |failed| {
+                        failed.unreachable();
+                    },
+                    |_| {},
+                );
+            },
+            |_| {},
+        );
+        next.local_get(place)
+            .table_get(values)
+            .ref_is_null()
+            .if_else(
+                None,
+                |free| {
+                    free.local_get(place).return_();
+                },
+                |_| {},
+            );
+        next.local_get(place)
+            .i32_const(1)
+            .binop(BinaryOp::I32Add)
+            .local_set(place)
+            .br(again);
+    });
+    body.unreachable();
+    wasm.funcs.get_mut(allocate).kind = FunctionKind::Local(builder.local_func(Vec::new()));
+
+    let free = named(wasm, "__externref_table_dealloc")?;
+    let mut builder = FunctionBuilder::new(&mut wasm.types, &[ValType::I32], &[]);
+    let place = wasm.locals.add(ValType::I32);
+    builder
+        .func_body()
+        .local_get(place)
+        .i32_const(FIRST)
+        .binop(BinaryOp::I32GeU)
+        .if_else(
+            None,
+            |own| {
+                own.local_get(place)
+                    .ref_null(RefType::EXTERNREF)
+                    .table_set(values);
+            },
+            |_| {},
+        );
+    wasm.funcs.get_mut(free).kind = FunctionKind::Local(builder.local_func(vec![place]));
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{cargo, execute, shorten};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const PACKAGE: &str = "rejoin-client-wasm";
 const MODULE: &str = "rejoin_client_wasm.wasm";
 /// Replaces every panic by a trap: no message, no formatting, no file and line. Unstable, so it is probed before it is used.
@@ -118,7 +118,7 @@ pub(crate) fn print_plan() -> Result<()> {
 
 impl Toolchain {
     fn find() -> Result<Self> {
-        let chosen = std::env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from);
+        let chosen = chosen_rustc();
         if has_source(&chosen) {
             return Self::new(chosen, Library::Source);
         }
@@ -288,6 +288,15 @@ fn has_source(rustc: &Path) -> bool {
         root.join("lib/rustlib/src/rust/library/Cargo.lock")
             .exists()
     })
+}
+
+/// Whether the rustc on the path, or the one chosen, can compile for the browser without more ado.
+pub(crate) fn has_target() -> bool {
+    has_prebuilt_target(&chosen_rustc())
+}
+
+fn chosen_rustc() -> PathBuf {
+    std::env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from)
 }
 
 fn has_prebuilt_target(rustc: &Path) -> bool {

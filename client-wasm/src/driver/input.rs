@@ -46,7 +46,14 @@ const REQUEST: i32 = 29; // → id; 0 while not connected
 const OUTAGE: i32 = 30; // → 1 when there is one, which `learn` then told
 
 /// Gives the session one input and returns the answer.
-pub(super) fn take(session: &mut Session, client: i32, what: i32, key: u32, at: u32, number: f64) -> f64 {
+pub(super) fn take(
+    session: &mut Session,
+    client: i32,
+    what: i32,
+    key: u32,
+    at: u32,
+    number: f64,
+) -> f64 {
     let now = super::now();
     let socket = SocketId(key);
     if what <= OTHER {
@@ -148,7 +155,9 @@ fn verdict(verdict: Verdict) -> f64 {
 }
 
 fn handle_gap(session: &mut Session, slot: Slot, offset: u64) {
-    let Some(old) = session.position(slot) else { return };
+    let Some(old) = session.position(slot) else {
+        return;
+    };
     let epoch = match more(0) as u32 {
         0 => old.epoch,
         epoch => Epoch(epoch),
@@ -191,19 +200,21 @@ fn page_event(number: u32) -> Option<PageEvent> {
     Some(match number {
         0 => PageEvent::Online,
         1 => PageEvent::Offline,
-        2 => PageEvent::Cached,
-        3 => PageEvent::Restored,
-        4 => PageEvent::Hidden,
-        5 => PageEvent::Visible,
-        6 => PageEvent::Freeze,
-        7 => PageEvent::Resume,
+        2 => PageEvent::Visible,
+        3 => PageEvent::Hidden,
+        4 => PageEvent::Freeze,
+        5 => PageEvent::Resume,
+        6 => PageEvent::Cached,
+        7 => PageEvent::Restored,
         _ => return None,
     })
 }
 
 /// Hands over what is known of the outage. Returns whether there is one.
 fn tell_outage(session: &Session, now: Millis, client: i32) -> bool {
-    let Some(outage) = session.outage() else { return false };
+    let Some(outage) = session.outage() else {
+        return false;
+    };
     let evidence = &outage.evidence;
     bridge::learn(
         client,

@@ -8,11 +8,13 @@ mod socket;
 mod timer;
 
 use std::cell::{Cell, RefCell};
-use std::mem::ManuallyDrop;
 
-use rejoin_session::{Asked, Config, Event, Id, Millis, Outage, Outcome, Output, Session, Slot, SocketId};
+use rejoin_session::{
+    Asked, Backoff, Config, Event, Id, Millis, OutboxLimits, Outcome, Output, Session, Slot,
+    SocketId,
+};
 
-use crate::bridge::{self, Order};
+use crate::bridge::{self, Order, more};
 use socket::Socket;
 use timer::Timer;
 
@@ -24,37 +26,63 @@ pub(crate) struct Client {
     closed: Cell<bool>,
 }
 
-thread_local! {
-    /// Clients by handle, as many as were ever open at once: one that was closed is used again, and none is dropped.
-    static CLIENTS: ManuallyDrop<RefCell<Vec<&'static Client>>> =
-        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
-}
+/// Clients by handle, as many as were ever open at once: one that was closed is used again, and none is dropped.
+static CLIENTS: OneThread<RefCell<Vec<&'static Client>>> = OneThread(RefCell::new(Vec::new()));
+
+/// What only one thread ever sees. A `thread_local!` of this target is the same behind an indirection.
+struct OneThread<T>(T);
+
+#[cfg(target_feature = "atomics")]
+compile_error!("a module with threads needs a list of clients for each");
+
+// SAFETY: without atomics a module of this target has one thread.
+unsafe impl<T> Sync for OneThread<T> {}
 
 /// The client of a handle.
 pub(crate) fn client(handle: i32) -> &'static Client {
-    CLIENTS.with(|clients| clients.borrow()[handle as usize])
+    CLIENTS.0.borrow()[handle as usize]
+}
+
+/// A client that does nothing until `START`. `flags`: 1 token, 2 health, 4 witness, 8 online, 16 visible; the
+/// other choices are read from bridge.js: seed, times in ms, limits. Returns its handle.
+pub(crate) fn create(flags: u32) -> i32 {
+    let flag = |bit: u32| flags & bit != 0;
+    let config = Config {
+        backoff: Backoff {
+            base: more(1) as u64,
+            cap: more(2) as u64,
+        },
+        connect_timeout: more(3) as u64,
+        probe_timeout: more(4) as u64,
+        token: flag(1),
+        health: flag(2),
+        witness: flag(4),
+        outbox: OutboxLimits {
+            count: more(5) as u32,
+            bytes: more(6) as u32,
+        },
+    };
+    Client::create(config, more(0) as u64, flag(8), flag(16))
 }
 
 impl Client {
-    /// A client that does nothing until [`input::START`]. Returns its handle.
-    pub(crate) fn create(config: Config, seed: u64, online: bool, visible: bool) -> i32 {
+    /// Puts a client into the list.
+    fn create(config: Config, seed: u64, online: bool, visible: bool) -> i32 {
         let session = Session::new(config, seed, online, visible);
-        CLIENTS.with(|clients| {
-            let mut clients = clients.borrow_mut();
-            if let Some(client) = clients.iter().find(|client| client.closed.take()) {
-                *client.session.borrow_mut() = session;
-                return client.handle;
-            }
-            let handle = clients.len() as i32;
-            clients.push(Box::leak(Box::new(Self {
-                handle,
-                session: RefCell::new(session),
-                socket: Cell::new(None),
-                timer: Timer::default(),
-                closed: Cell::new(false),
-            })));
-            handle
-        })
+        let mut clients = CLIENTS.0.borrow_mut();
+        if let Some(client) = clients.iter().find(|client| client.closed.take()) {
+            *client.session.borrow_mut() = session;
+            return client.handle;
+        }
+        let handle = clients.len() as i32;
+        clients.push(Box::leak(Box::new(Self {
+            handle,
+            session: RefCell::new(session),
+            socket: Cell::new(None),
+            timer: Timer::new(),
+            closed: Cell::new(false),
+        })));
+        handle
     }
 
     /// Gives the client one input, see [`input`], and does what follows from it. Returns the answer.
@@ -72,7 +100,8 @@ impl Client {
         );
         // A publication that is simply the next one moves no deadline nearer, and the timer may come early.
         if what < input::SUBSCRIBE && (self.drain() || what != input::MESSAGE) {
-            self.timer.arm(self.handle, self.session.borrow().poll_timeout());
+            self.timer
+                .arm(self.handle, self.session.borrow().poll_timeout());
         }
         if what == input::CLOSE {
             self.closed.set(true);
@@ -113,16 +142,23 @@ impl Client {
             Output::Unsubscribe { slot, id } => short(Order::Unsubscribe, slot.0, id.0),
             Output::Publish { id, seq, again } => {
                 let again = again.map_or(-1.0, |ms| ms as f64);
-                (Order::Publish, 0, id.0, seq as f64, again, 0.0)
+                (Order::Publish, id.0, 0, seq as f64, again, 0.0)
             }
             Output::History {
                 slot,
                 id,
                 after,
                 before,
-            } => (Order::History, slot.0, id.0, after as f64, before as f64, 0.0),
-            Output::Subscriptions(id) => short(Order::Subscriptions, 0, id.0),
-            Output::Ping(id) => short(Order::Ping, 0, id.0),
+            } => (
+                Order::History,
+                slot.0,
+                id.0,
+                after as f64,
+                before as f64,
+                0.0,
+            ),
+            Output::Subscriptions(id) => short(Order::Subscriptions, id.0, 0),
+            Output::Ping(id) => short(Order::Ping, id.0, 0),
             Output::Pong => short(Order::Pong, 0, 0),
             Output::Bye => short(Order::Bye, 0, 0),
             Output::FetchToken => short(Order::FetchToken, 0, 0),
@@ -132,9 +168,14 @@ impl Client {
             Output::Discard(slot) => short(Order::Discard, slot.0, 0),
             Output::Forget(slot) => short(Order::Forget, slot.0, 0),
             Output::Settled { id, outcome } => match outcome {
-                Outcome::Accepted { offset, duplicate } => {
-                    (Order::Settled, id.0, 0, offset as f64, duplicate.into(), 0.0)
-                }
+                Outcome::Accepted { offset, duplicate } => (
+                    Order::Settled,
+                    id.0,
+                    0,
+                    offset as f64,
+                    duplicate.into(),
+                    0.0,
+                ),
                 Outcome::Refused => short(Order::Settled, id.0, 1),
                 Outcome::Interrupted => short(Order::Settled, id.0, 2),
                 Outcome::Closed => short(Order::Settled, id.0, 3),
@@ -151,7 +192,9 @@ impl Client {
             Output::Event(Event::Cause) => short(Order::Cause, 0, 0),
             Output::Event(Event::Reconnect) => {
                 let session = self.session.borrow();
-                let Some(outage) = session.last_outage() else { return };
+                let Some(outage) = session.last_outage() else {
+                    return;
+                };
                 (
                     Order::Reconnect,
                     outage.cause as u32,
@@ -189,13 +232,7 @@ impl Client {
                 self.rejoin(Slot(slot));
             }
         }
-        let outage = |outage: &Outage| {
-            let ago = now() - outage.since;
-            (outage.cause as i32 + 1, outage.evidence.code.into(), ago as f64, outage.attempts.into())
-        };
-        let why = self.session.borrow().outage().map(outage);
-        let (cause, code, ms, attempts) = why.unwrap_or_default();
-        bridge::perform(self.handle, Order::Hello as i32, cause, code, ms, attempts, 0.0);
+        self.order(Order::Hello, 0, 0);
     }
 
     /// Adds a channel to the hello or subscribe that follows.
@@ -203,7 +240,15 @@ impl Client {
         let position = self.session.borrow().position(slot);
         let (epoch, offset) = position.map_or((0, 0.0), |at| (at.epoch.0, at.offset as f64));
         let order = Order::Rejoining as i32;
-        bridge::perform(self.handle, order, slot.0 as i32, epoch as i32, offset, 0.0, 0.0);
+        bridge::perform(
+            self.handle,
+            order,
+            slot.0 as i32,
+            epoch as i32,
+            offset,
+            0.0,
+            0.0,
+        );
     }
 
     fn order(&self, order: Order, a: u32, b: u32) {

@@ -96,6 +96,8 @@ fn bad_members_are_answered() {
     for text in [
         r#"{"type":"subscribe","id":1,"channel":7}"#,
         r#"{"type":"subscribe","id":1,"channel":"a","epoch":"e"}"#,
+        r#"{"type":"subscribe","id":1,"channel":"a","epoch":"","offset":1}"#,
+        r#"{"type":"subscribe","id":1,"channel":"a","epoch":"a b","offset":1}"#,
         r#"{"type":"subscribe","id":1,"channel":"a","from":"then"}"#,
         r#"{"type":"subscribe","id":1,"channel":"a","from":{"rewind":0}}"#,
         r#"{"type":"subscribe","id":1,"channel":"a","presence":"yes"}"#,
@@ -171,7 +173,7 @@ fn entry() -> impl Strategy<Value = Entry<'static>> {
     ];
     (
         name(),
-        proptest::option::of(("\\PC{0,20}", 0u64..1 << 53)),
+        proptest::option::of(("[A-Za-z0-9_-]{1,64}", 0u64..1 << 53)),
         from,
         any::<bool>(),
     )

@@ -1,6 +1,6 @@
 //! Attempts: when the next is made, what a failed one shows, and how an outage goes.
 
-use super::{BLOCKED_DIALS, Phase, REFUSED_MS, Session};
+use super::{BLOCKED_DIALS, OWN_HELLO_MS, Phase, REFUSED_MS, Session};
 use crate::backoff::{OFFLINE_ATTEMPT_MS, STABLE_MS, next_attempt};
 use crate::cause::{Cause, Confidence, Evidence, Outage, Plan, Probed, Reading, SocketEnd};
 use crate::types::{
@@ -122,6 +122,7 @@ impl Session {
 
     pub(super) fn dial(&mut self, now: Millis) {
         let until = now + self.config.connect_timeout;
+        self.said_hello = false;
         self.phase = Phase::Dialing { until };
         self.outputs.push(Output::Open(self.socket));
     }
@@ -149,11 +150,11 @@ impl Session {
         let Reading(cause, confidence, mut plan) = reading;
         let connected = matches!(self.phase, Phase::Online(_));
         if let Phase::Online(online) = self.phase
-            && online.caught_up != Millis::NEVER
             && now - online.caught_up >= STABLE_MS
         {
             self.failures = 0;
         }
+        self.give_up_hello(now);
         self.leave_socket(end);
         if plan == Plan::Refresh {
             // Once: a fresh token that is refused like the old one cannot be mended by another.
@@ -187,11 +188,9 @@ impl Session {
             gaps: 0,
         });
         outage.will_retry = !stop;
-        outage.evidence = Evidence {
-            probe: outage.evidence.probe,
-            witness: outage.evidence.witness,
-            ..evidence
-        };
+        outage.evidence.socket = end;
+        outage.evidence.code = code;
+        outage.evidence.online = evidence.online;
         let changed = if stop || connected {
             let changed = outage.cause != cause;
             (outage.cause, outage.confidence) = (cause, confidence);
@@ -211,6 +210,13 @@ impl Session {
         }
         if began {
             self.outputs.push(Output::Event(Event::Disconnect));
+        }
+    }
+
+    /// The server may yet read the hello of a dial that it has not welcomed.
+    pub(super) fn give_up_hello(&mut self, now: Millis) {
+        if self.said_hello && matches!(self.phase, Phase::Dialing { .. }) {
+            self.own_hello_until = now + OWN_HELLO_MS;
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a hint of the browser never ends a socket; it makes the session ask.
 
-use super::{AWAY_MS, LATE_MS, Online, Phase, REDIAL_MS, SLEPT_MS, Session};
+use super::{AWAY_MS, BUSY_MS, LATE_MS, Online, Phase, READ_MS, REDIAL_MS, SLEPT_MS, Session};
 use crate::backoff::TRIGGER_FLOOR_MS;
 use crate::cause::{Cause, Confidence, Plan, Reading, SocketEnd};
 use crate::types::{Id, Millis, Output, PageEvent, Slot};
@@ -80,6 +80,7 @@ impl Session {
     /// A dial that began before the trigger may hang on a path that is gone: dial anew.
     pub(super) fn redial(&mut self, now: Millis) {
         if now - self.last_attempt >= REDIAL_MS {
+            self.give_up_hello(now);
             self.leave_socket(SocketEnd::Left);
             self.failures = 0;
             self.bring_forward(now);
@@ -120,16 +121,9 @@ impl Session {
             let reading = Reading(Cause::Reinit, Confidence::Certain, Plan::Now);
             return self.end(now, SocketEnd::Left, 0, reading);
         }
-        if now >= online.probe_until {
-            return self.end_silent(now);
-        }
-        if now >= online.silent_at {
-            // A timer that comes late says that the page was late, not that the server is gone.
-            return if now - online.silent_at > LATE_MS {
-                self.suspect(now);
-            } else {
-                self.end_silent(now);
-            };
+        let deadline = online.probe_until.min(online.silent_at);
+        if now >= deadline {
+            return self.check_silence(now, online, now - deadline);
         }
         if self.requests.iter().any(|request| now >= request.until) {
             return self.end_silent(now);
@@ -142,6 +136,24 @@ impl Session {
             {
                 self.ask_subscribe(now, slot);
             }
+        }
+    }
+
+    /// A timer that comes late says that the page was late, not that the server is gone.
+    fn check_silence(&mut self, now: Millis, online: Online, late: u64) {
+        if late > LATE_MS && online.probe_until == Millis::NEVER {
+            self.suspect(now);
+        } else if late > BUSY_MS && !online.reading {
+            // What came meanwhile may still wait to be read.
+            let until = now + READ_MS;
+            self.phase = Phase::Online(Online {
+                silent_at: until,
+                probe_until: until,
+                reading: true,
+                ..online
+            });
+        } else {
+            self.end_silent(now);
         }
     }
 

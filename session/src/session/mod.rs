@@ -25,12 +25,18 @@ use crate::types::{
 pub const REFUSED_MS: u64 = 500;
 /// A liveness timer that fires later than this proves nothing about the server: it is asked first.
 pub const LATE_MS: u64 = 1_000;
+/// A liveness timer that fires later than this found a busy page.
+pub(crate) const BUSY_MS: u64 = 50;
+/// The moment that a busy page gets to read what has come.
+pub(crate) const READ_MS: u64 = 100;
 /// A timer of a visible page that fires later than this says that the machine slept.
 pub const SLEPT_MS: u64 = 5_000;
 /// The server answers a request within this, or the connection is given up.
 pub const REQUEST_MS: u64 = 15_000;
 /// Dials that fail in a row while the probe says that the server accepts, until `blocked` is said.
 pub const BLOCKED_DIALS: u32 = 3;
+/// An old hello of our own can arrive so long after its socket was given up.
+const OWN_HELLO_MS: u64 = 300_000;
 /// A dial younger than this is not given up for a fresh one.
 const REDIAL_MS: u64 = 2_000;
 /// A close so soon after the page came back is the doing of its absence.
@@ -72,6 +78,8 @@ enum Phase {
 #[derive(Clone, Copy, Debug)]
 struct Online {
     silent_at: Millis,
+    /// The deadline was met by a busy page, which gets a moment to read what has come.
+    reading: bool,
     /// A probe in band is under way, and any frame answers it; else never.
     probe_until: Millis,
     /// The instant drawn from a reinit's window; else never.
@@ -130,6 +138,10 @@ pub struct Session {
     visible: bool,
     /// The page was away for this cause until then.
     away: Option<(Cause, Millis)>,
+    /// The current dial has said hello.
+    said_hello: bool,
+    /// Until then a hello of our own, on a socket that was given up before its welcome, may still arrive.
+    own_hello_until: Millis,
     probe: u32,
     probe_sent: Millis,
     /// A probe or its witness is under way until then, at the latest.
@@ -170,6 +182,8 @@ impl Session {
             online,
             visible,
             away: None,
+            said_hello: false,
+            own_hello_until: Millis(0),
             probe: 0,
             probe_sent: Millis(0),
             probing_until: Millis(0),
@@ -424,17 +438,17 @@ impl Session {
             self.outputs.push(Output::Bye);
         }
         self.settle_requests(Outcome::Closed);
+        for at in 0..self.channels.len() {
+            let slot = Slot(at as u32);
+            self.set_status(slot, Status::Unsubscribed);
+            if let Some(channel) = self.channel_mut(slot) {
+                channel.wanted = false; // and is forgotten with the socket
+            }
+        }
         self.leave_socket(SocketEnd::Left);
         self.phase = Phase::Ended;
         self.ended = Some(Cause::Closed);
         self.outage = None;
-        for at in 0..self.channels.len() {
-            let slot = Slot(at as u32);
-            if self.channel(slot).is_some_and(|channel| channel.wanted) {
-                self.set_status(slot, Status::Unsubscribed);
-                self.outputs.push(Output::Forget(slot));
-            }
-        }
         self.outbox.clear(&mut self.outputs);
         self.set_state(State::Closed);
     }

@@ -8,6 +8,7 @@ impl Session {
     /// The socket opened: introduce ourselves, and rejoin every channel with the same frame.
     pub fn handle_opened(&mut self, socket: SocketId) {
         if socket == self.socket && matches!(self.phase, Phase::Dialing { .. }) {
+            self.said_hello = true;
             self.outputs.push(Output::Hello);
         }
     }
@@ -22,15 +23,20 @@ impl Session {
         {
             online.silent_at = now + patience;
             online.probe_until = Millis::NEVER;
+            online.reading = false;
             if self.outage.is_some() {
                 self.finish_replays(now);
             }
         }
     }
 
-    /// What a close code means here: who is told to go after a reinit was announced goes for that.
-    fn read_close(&self, code: u16) -> Reading {
+    /// What a close code means here. Who is told to go after a reinit was announced goes for that; and who has given
+    /// up a socket before its welcome may have been replaced by its own old hello, held up on the way.
+    fn read_close(&self, now: Millis, code: u16) -> Reading {
         match self.phase {
+            _ if code == 4504 && now < self.own_hello_until => {
+                Reading(Cause::Lost, Confidence::Guess, Plan::Backoff)
+            }
             Phase::Online(online) if code == 4203 && online.leave_at != Millis::NEVER => {
                 Reading(Cause::Reinit, Confidence::Certain, Plan::Now)
             }
@@ -65,6 +71,7 @@ impl Session {
         self.phase = Phase::Online(Online {
             silent_at: now + welcome.ping + welcome.grace,
             probe_until: Millis::NEVER,
+            reading: false,
             leave_at: Millis::NEVER,
             caught_up: Millis::NEVER,
         });
@@ -116,7 +123,7 @@ impl Session {
         let asking = self
             .requests
             .iter()
-            .any(|r| r.asked == Asked::Subscriptions);
+            .any(|request| matches!(request.asked, Asked::Subscriptions));
         if sum.is_some_and(|sum| sum != self.digest()) && !asking {
             let id = self.request(now, Asked::Subscriptions);
             self.outputs.push(Output::Subscriptions(id));
@@ -138,7 +145,7 @@ impl Session {
     pub fn handle_bye(&mut self, now: Millis, socket: SocketId, code: u16, window: Option<Window>) {
         if socket == self.socket && matches!(self.phase, Phase::Dialing { .. } | Phase::Online(_)) {
             self.given = window;
-            let reading = self.read_close(code);
+            let reading = self.read_close(now, code);
             self.end(now, SocketEnd::Left, code, reading);
         }
     }
@@ -148,7 +155,7 @@ impl Session {
         if socket != self.socket {
             return;
         }
-        let mut reading = self.read_close(code);
+        let mut reading = self.read_close(now, code);
         match self.phase {
             Phase::Online(_) => {
                 if reading.0 == Cause::Lost {

@@ -258,7 +258,7 @@ impl Session {
     /// The connection that would have answered is over.
     pub(super) fn settle_requests(&mut self, outcome: Outcome) {
         for request in &self.requests {
-            if request.asked == Asked::Page {
+            if matches!(request.asked, Asked::Page) {
                 self.outputs.push(Output::Settled {
                     id: request.id,
                     outcome,

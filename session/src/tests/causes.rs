@@ -172,6 +172,26 @@ fn a_timer_that_comes_late_proves_nothing() {
 }
 
 #[test]
+fn a_busy_page_reads_what_has_come_before_it_calls_a_server_silent() {
+    let (mut script, _) = Script::online(4);
+    script.session.handle_page(script.now, PageEvent::Visible);
+    script.drain();
+    script.wait(2_700);
+    assert_eq!(script.drain(), [], "700 ms late: the answer may be here");
+    script.session.handle_alive(script.now, script.socket);
+    assert_eq!(script.session.state(), State::Connected);
+    let (mut script, _) = Script::online(4);
+    script.wait(1_250 + 700);
+    assert_eq!(script.drain(), []);
+    script.wait_for_deadline();
+    assert_eq!(
+        script.cause().0,
+        Cause::Silent,
+        "one moment, not one after another"
+    );
+}
+
+#[test]
 fn a_machine_that_slept_says_so() {
     let (mut script, _) = Script::online(4);
     script.wait(60_000);

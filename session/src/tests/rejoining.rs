@@ -328,15 +328,11 @@ fn nothing_follows_the_pages_own_close() {
         script.drain(),
         [
             Output::Bye,
-            Output::Abandon(SocketId(0)),
-            Output::Event(Event::Status {
-                slot,
-                status: Status::Subscribing
-            }),
             Output::Event(Event::Status {
                 slot,
                 status: Status::Unsubscribed
             }),
+            Output::Abandon(SocketId(0)),
             Output::Forget(slot),
             Output::Settled { id, outcome },
             Output::Event(Event::State {
@@ -506,4 +502,32 @@ fn a_request_of_the_page_ends_with_the_connection_or_with_the_page() {
         }
         assert!(script.drain().contains(&Output::Settled { id, outcome }));
     }
+}
+
+#[test]
+fn its_own_old_hello_that_arrives_late_does_not_end_a_client() {
+    let (mut script, slot) = Script::online(4);
+    script.close(1006);
+    script.wait_for_deadline();
+    script.drain();
+    script.session.handle_opened(script.socket); // says hello, and is not welcomed in time
+    script.wait_for_deadline();
+    script.drain();
+    script.wait_for_deadline();
+    script.drain();
+    script.connect(&[(slot, 4, 4)]);
+    script.drain();
+    script.close(4504);
+    assert_eq!(script.session.state(), State::Reconnecting);
+    assert!(script.session.outage().unwrap().will_retry);
+    script.wait_for_deadline();
+    script.drain();
+    script.connect(&[(slot, 4, 4)]);
+    script.now = script.now + 300_000;
+    script.close(4504);
+    assert_eq!(
+        script.session.state(),
+        State::Closed,
+        "nothing of ours is on its way any more"
+    );
 }
