@@ -450,8 +450,14 @@ const ORDERS = [
 export function perform(client, order, a, b, c, d, e) {
   const host = /** @type {Host} */ (hosts[client]);
   const perform = ORDERS[order];
-  if (perform) perform(host, a, b, c, d);
-  else host._told(order - ORDERS.length, a, b, c, d, e);
+  if (perform) return perform(host, a, b, c, d);
+  const told = order - ORDERS.length;
+  if (told === 4 || (told === 5 && b === 1)) {
+    // A gap, or subscribed: the epoch of the new position is in the frame that told of it.
+    const channel = /** @type {Channel} */ (host._channels[a]);
+    channel._epoch = host._frame.epoch ?? channel._epoch;
+  }
+  host._told(told, a, b, c, d, e);
 }
 
 /** @param {number} client @param {number[]} outage */

@@ -526,9 +526,7 @@ export class Socket extends Listeners<SocketEvents> {
     } else if (what === Told.Reconnect) {
       this._emit("reconnect", { cause: CAUSE[a] as Cause, downtimeMs: c, attempts: b, recovered: d, gaps: e });
     } else if (what === Told.Gap) {
-      const channel = channels[a] as Channel;
-      channel._epoch = frame.epoch ?? channel._epoch;
-      this._emit("gap", { channel: channel._name, from: c, to: d < 0 ? null : d, why: WHYS[b] as "expired" });
+      this._emit("gap", { channel: channels[a]!._name, from: c, to: d < 0 ? null : d, why: WHYS[b] as "expired" });
     } else if (what === Told.Status) {
       this.#status(channels[a] as Channel, STATUSES[b]!, frame);
     } else if (what === Told.Settled) {
@@ -541,7 +539,6 @@ export class Socket extends Listeners<SocketEvents> {
   #status(channel: Channel, state: SubscriptionState, frame: any): void {
     const name = channel._name;
     channel._state = state;
-    if (state === "subscribed") channel._epoch = frame.epoch;
     channel._error = state === "unsubscribed" ? closed(name) : undefined;
     if (state === "denied") this.#refused((channel._error = refusal(frame?.error ?? frame, name)));
     for (const subscription of [...channel._subscriptions]) {

@@ -2,22 +2,16 @@
 
 // First, since gzip does best with it at the very beginning of the bundle.
 import bytes from "../pkg/core_bg.wasm";
-import { create, initSync, input } from "../pkg/core.js";
+import { initSync } from "../pkg/core.js";
 import { connector } from "./client.js";
 import type { Core } from "./client.js";
-
-// Named one by one, so that the glue's other way of loading is left out.
-const core: Core = { create, input };
 
 let loaded: Core | Promise<Core> | undefined;
 
 function load(): Core | Promise<Core> {
   if (loaded) return loaded;
   const wasm = bytes();
-  const begin = (module: WebAssembly.Module) => {
-    initSync({ module });
-    return (loaded = core);
-  };
+  const begin = (module: WebAssembly.Module) => (loaded = initSync({ module }));
   try {
     return begin(new WebAssembly.Module(wasm));
   } catch (error) {

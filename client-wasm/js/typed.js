@@ -73,14 +73,18 @@ const problem = (code, message, retry = false) => ({ code, message, retry });
 /** @param {Client} client */
 export const state = (client) => client._state;
 
+/** @param {Client} client @param {string} name @returns {Channel} */
+function want(client, name) {
+  const channel = { _name: name, _slot: -1, _epoch: undefined, _from: undefined, _presence: false, _wanted: true, _listeners: new Set() };
+  client._named.set(name, channel);
+  join(client, channel);
+  return channel;
+}
+
 /** @param {Client} client @param {string} name @param {Hear} hear @returns {Listener} */
 export function subscribe(client, name, hear) {
-  let channel = /** @type {Channel | undefined} */ (client._named.get(name));
-  if (!channel?._wanted) {
-    channel = { _name: name, _slot: -1, _from: undefined, _presence: false, _wanted: true, _listeners: new Set() };
-    client._named.set(name, channel);
-    join(client, channel);
-  }
+  const known = /** @type {Channel | undefined} */ (client._named.get(name));
+  const channel = known?._wanted ? known : want(client, name);
   const listener = { _channel: channel, _hear: hear };
   channel._listeners.add(listener);
   return listener;

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use walrus::ir::{BinaryOp, CallIndirect, Visitor, dfs_in_order};
 use walrus::{
-    ElementItems, ExportItem, FunctionBuilder, FunctionId, FunctionKind, Module, RefType, TypeId,
-    ValType,
+    ElementItems, ExportItem, Function, FunctionBuilder, FunctionId, FunctionKind, Module, RefType,
+    Type, TypeId, ValType,
 };
 
 /// Text of panics is at least this long, and no table of numbers reads as so many letters.
@@ -17,7 +17,6 @@ const SHORTEST_MESSAGE: usize = 20;
 /// Returns the glue without what is removed from both. Fails when the glue does not have the shape of this wasm-bindgen.
 pub(crate) fn prune(glue: &str, wasm: &mut Module) -> Result<String> {
     trap_instead_of_throwing(wasm)?;
-    empty_table(wasm)?;
     scan_for_free_places(wasm)?;
     prune_glue(glue)
 }
@@ -49,56 +48,90 @@ fn trap_instead_of_throwing(wasm: &mut Module) -> Result<()> {
     Ok(())
 }
 
-/// Functions are in the table to be called through it: one whose type no such call has is never called. Nor are those of
-/// js-sys's tasks for JavaScript promise integration: only an export that the glue does not mention makes such a task.
-fn empty_table(wasm: &mut Module) -> Result<()> {
+/// Takes out of the table what nothing can call through it, once the exports are down to those that the glue mentions. A function
+/// there is called by an instruction of its own type; js-sys brings closures of dozens of types, and instructions that call them
+/// only in functions that nothing calls. Its tasks for JavaScript promise integration are made by an export that is gone.
+pub(crate) fn prune_table(wasm: &mut Module) -> Result<()> {
     let exported = wasm.exports.iter().any(|export| {
         matches!(export.item, ExportItem::Table(id)
-        if wasm.tables.get(id).element_ty == RefType::FUNCREF)
+            if wasm.tables.get(id).element_ty == RefType::FUNCREF)
     });
     ensure!(
         !exported,
         "the table of functions is exported: anybody could call them"
     );
 
-    let mut calls = Calls::default();
-    for (_, function) in wasm.funcs.iter_local() {
-        dfs_in_order(&mut calls, function, function.entry_block());
-    }
-    let called: Vec<_> = calls
-        .types
+    let listed: Vec<FunctionId> = wasm
+        .elements
         .iter()
-        .map(|&id| wasm.types.get(id).clone())
+        .filter_map(|element| match &element.items {
+            ElementItems::Functions(functions) => Some(functions.clone()),
+            ElementItems::Expressions(..) => None,
+        })
+        .flatten()
         .collect();
-    let reachable = |id: FunctionId| {
-        let function = wasm.funcs.get(id);
-        let own = wasm.types.get(function.ty());
-        let jspi = function
-            .name
-            .as_deref()
-            .is_some_and(|name| name.contains("js_sys") && name.contains("jspi"));
-        !jspi
-            && called
-                .iter()
-                .any(|ty| ty.params() == own.params() && ty.results() == own.results())
+    let is_jspi = |function: &Function| {
+        let name = function.name.as_deref().unwrap_or_default();
+        name.contains("js_sys") && name.contains("jspi")
     };
-    let mut dead = BTreeSet::new();
-    for element in wasm.elements.iter() {
-        if let ElementItems::Functions(functions) = &element.items {
-            dead.extend(functions.iter().copied().filter(|&id| !reachable(id)));
+
+    let mut reached = Reached::default();
+    for export in wasm.exports.iter() {
+        if let ExportItem::Function(id) = export.item {
+            reached.functions.insert(id);
         }
     }
+    reached.functions.extend(wasm.start);
+    let mut walked = BTreeSet::new();
+    loop {
+        let next: Vec<FunctionId> = reached.functions.difference(&walked).copied().collect();
+        if next.is_empty() {
+            break;
+        }
+        for id in next {
+            walked.insert(id);
+            if let FunctionKind::Local(function) = &wasm.funcs.get(id).kind {
+                dfs_in_order(&mut reached, function, function.entry_block());
+            }
+        }
+        let called: Vec<_> = reached.types.iter().map(|&id| wasm.types.get(id)).collect();
+        reached.functions.extend(listed.iter().filter(|&&id| {
+            let function = wasm.funcs.get(id);
+            let own = wasm.types.get(function.ty());
+            let is_called =
+                |ty: &&Type| ty.params() == own.params() && ty.results() == own.results();
+            !is_jspi(function) && called.iter().any(is_called)
+        }));
+    }
+
     let mut builder = FunctionBuilder::new(&mut wasm.types, &[], &[]);
     builder.func_body().unreachable();
     let trap = builder.finish(Vec::new(), &mut wasm.funcs);
     for element in wasm.elements.iter_mut() {
         if let ElementItems::Functions(functions) = &mut element.items {
-            for id in functions.iter_mut().filter(|id| dead.contains(id)) {
+            for id in functions.iter_mut().filter(|id| !walked.contains(id)) {
                 *id = trap;
             }
         }
     }
     Ok(())
+}
+
+/// What is reached from the exports: functions, and types that are called through the table.
+#[derive(Default)]
+struct Reached {
+    functions: BTreeSet<FunctionId>,
+    types: BTreeSet<TypeId>,
+}
+
+impl Visitor<'_> for Reached {
+    fn visit_function_id(&mut self, function: &FunctionId) {
+        self.functions.insert(*function);
+    }
+
+    fn visit_call_indirect(&mut self, call: &CallIndirect) {
+        self.types.insert(call.ty);
+    }
 }
 
 /// wasm-bindgen keeps a list of the free places in the table of JavaScript values, on the heap. A client holds three values (a
@@ -188,17 +221,6 @@ fn scan_for_free_places(wasm: &mut Module) -> Result<()> {
         );
     wasm.funcs.get_mut(free).kind = FunctionKind::Local(builder.local_func(vec![place]));
     Ok(())
-}
-
-#[derive(Default)]
-struct Calls {
-    types: BTreeSet<TypeId>,
-}
-
-impl Visitor<'_> for Calls {
-    fn visit_call_indirect(&mut self, call: &CallIndirect) {
-        self.types.insert(call.ty);
-    }
 }
 
 fn prune_glue(glue: &str) -> Result<String> {

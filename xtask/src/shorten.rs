@@ -12,7 +12,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 use walrus::{ImportId, Module, ModuleConfig};
 
-use crate::prune::prune;
+use crate::prune::{prune, prune_table};
 
 /// The name under which wasm-bindgen's own imports stand, and what replaces it.
 const GLUE_MODULE: &str = "./core_bg.js";
@@ -20,6 +20,9 @@ const SHORT_MODULE: &str = "a";
 /// The lines in the glue that open and close the object of imports.
 const IMPORTS_OPEN: &str = "    const import0 = {\n        __proto__: null,\n";
 const IMPORTS_CLOSE: &str = "    };\n    return {\n        __proto__: null,\n";
+
+/// Exports that the package's own JavaScript calls, without the glue: src/js.rs of client-wasm.
+const OWN_EXPORTS: [&str; 2] = ["create", "input"];
 
 /// Rewrites both files in place. Fails when the glue does not have the shape of this wasm-bindgen.
 pub(crate) fn shorten_names(glue: &Path, module: &Path) -> Result<()> {
@@ -32,6 +35,8 @@ pub(crate) fn shorten_names(glue: &Path, module: &Path) -> Result<()> {
     let text = prune(&text, &mut wasm)?;
     let text = shorten_imports(&text, &mut wasm)?;
     let text = shorten_exports(&text, &mut wasm)?;
+    prune_table(&mut wasm)?;
+    walrus::passes::gc::run(&mut wasm);
     fs::write(glue, text)?;
     wasm.emit_wasm_file(module)
 }
@@ -88,6 +93,9 @@ fn shorten_exports(glue: &str, wasm: &mut Module) -> Result<String> {
     let mut found = 0;
     for id in exports {
         let export = wasm.exports.get_mut(id);
+        if OWN_EXPORTS.contains(&export.name.as_str()) {
+            continue;
+        }
         let known = names.of("", &export.name);
         if known.is_new {
             wasm.exports.delete(id);
@@ -97,7 +105,6 @@ fn shorten_exports(glue: &str, wasm: &mut Module) -> Result<String> {
         }
     }
     ensure!(found > 0, "the glue mentions no export of the module");
-    walrus::passes::gc::run(wasm);
     Ok(text)
 }
 
