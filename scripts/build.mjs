@@ -19,8 +19,9 @@ const ENTRIES = ["index", "slim", "status"];
 
 /** Exactly what browsers have had for years: `--all-features` writes sections that they refuse. */
 const WASM_OPT = [
-  // The first three make straight code of it, which the rest then finds more in. Below address 1024 lies the end of the stack.
-  "-Oz", "--flatten", "--rereloop", "-Oz", "--converge", "--low-memory-unused", "--mvp-features", "--enable-mutable-globals", "--enable-sign-ext", "--enable-nontrapping-float-to-int",
+  // The first two make straight code of it, which the rest then finds more in. Below address 1024 lies the end of the stack.
+  "--flatten", "--rereloop", "-Oz", "--converge", "--low-memory-unused",
+  "--mvp-features", "--enable-mutable-globals", "--enable-sign-ext", "--enable-nontrapping-float-to-int",
   "--enable-bulk-memory", "--enable-bulk-memory-opt", "--enable-multivalue", "--enable-reference-types",
   "--strip-debug", "--strip-producers", "--strip-target-features",
 ];

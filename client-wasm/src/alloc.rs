@@ -43,6 +43,9 @@ unsafe impl GlobalAlloc for Buckets {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: no other reference exists while this runs, for want of threads.
         let state = unsafe { &mut *self.0.get() };
+        if layout.align() > SMALLEST {
+            return null_mut();
+        }
         let index = index(layout);
         let first = state.free[index];
         if !first.is_null() {
@@ -54,7 +57,7 @@ unsafe impl GlobalAlloc for Buckets {
         if state.end - state.fresh < size {
             let pages = size.div_ceil(PAGE);
             let before = memory_grow::<0>(pages);
-            if before == usize::MAX || layout.align() > SMALLEST {
+            if before == usize::MAX {
                 return null_mut();
             }
             state.fresh = before * PAGE;
