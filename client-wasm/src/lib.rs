@@ -1,4 +1,4 @@
-//! The browser driver of a Rejoin session: sockets, timers and page events by web-sys, and nothing that decides.
+//! The browser driver of a Rejoin session: sockets by web-sys, timers by gloo-timers, and nothing that decides.
 //!
 //! Two faces on one driver. The feature `npm` exports the plain functions under the npm package `rejoin`, whose
 //! API is the TypeScript in `js/`. The feature `typed` is [`Client`], for front ends written in Rust (Leptos, Yew,
