@@ -1,7 +1,7 @@
 //! The browser driver of a Rejoin session: sockets by web-sys, timers by gloo-timers, and nothing that decides.
 //!
 //! Two faces on one driver. The feature `npm` exports the plain functions under the npm package `rejoin`, whose
-//! API is the TypeScript in `js/`. The feature `typed` is [`Client`], for front ends written in Rust (Leptos, Yew,
+//! API is the TypeScript in `js/`. The feature `typed` is `Client`, for front ends written in Rust (Leptos, Yew,
 //! Dioxus), with payloads carried by `serde-wasm-bindgen`.
 //!
 //! What never happens here: a frame's text or a payload never enters wasm memory; no callback into the page runs while

@@ -29,7 +29,7 @@ pub(super) fn authority(origin: &str) -> Option<&str> {
         .or_else(|| origin.strip_prefix("https://"))
 }
 
-/// Whether `authority` (host and perhaps port) names this machine: `localhost`, a name below it, 127.0.0.0/8, [::1].
+/// Whether `authority` (host and perhaps port) names this machine: `localhost`, a name below it, 127.0.0.0/8, `[::1]`.
 pub(super) fn is_loopback(authority: &str) -> bool {
     let Some(host) = host(authority) else {
         return false;
