@@ -132,7 +132,8 @@ impl Dedupe {
             }
             if let Some(known) = self.producers.get_mut(producer) {
                 known.forget_before(now, window);
-                if known.records.is_empty() {
+                // Of what was accepted later the records may have gone to the limit, and how far they went must be kept.
+                if known.records.is_empty() && known.last_accepted + window < now {
                     self.producers.remove(producer);
                 }
             }
